@@ -54,7 +54,8 @@ def diagnose(machines: Sequence[Facts], rules: Iterable[Rule] | None = None) -> 
         replace(one, beside=tuple(b for b in machines if b is not one)[:MAX_BESIDE]) for one in machines
     ]
     for facts in machines:
-        found += _without_consequences([f for one in chosen for f in _apply(one, facts)], chosen)
+        causes = [f for one in chosen if one.code not in _LAST for f in _apply(one, facts)]
+        found += _without_consequences(causes, chosen)
         codes = {finding.code for finding in found}
         found += [told for told in _told(facts) if not codes & SEEN_HERE.get(told.code, frozenset())]
     if all(finding.severity == "note" for finding in found):
@@ -72,6 +73,8 @@ def _place(finding: Diagnosis) -> tuple[int, bool, str, str]:
 
 _ROLES: dict[Role, str] = {"server": "a DirectAccess server", "client": "a DirectAccess client"}
 """Those by which rules judge that nobody may have named."""
+_LAST = frozenset({"PATH-UNANSWERED"})
+"""What is told only where nothing else is found."""
 _LACKS = frozenset({"SERVER-NO-ISATAP"})
 """What is seen by what is not there: any other machine lacks it too."""
 
@@ -82,7 +85,9 @@ def _left(facts: Facts, rules: Sequence[Rule], told: Sequence[Diagnosis]) -> Ite
     evidence = next((one for one in rules if one.code == "EVIDENCE"), None)
     if evidence is None or facts.sections or facts.live is not None:
         return
-    codes, quoted = {one.code for one in told}, {quote for one in told for quote in one.seen}
+    last = [finding for one in rules if one.code in _LAST for finding in _apply(one, facts)]
+    yield from last
+    codes, quoted = {one.code for one in told}, {quote for one in (*told, *last) for quote in one.seen}
     failed = tuple(quote for quote in _failed(facts) if quote[:MAX_QUOTE] not in quoted)
     yield from _cases(evidence, facts, [Case(failed, variant="open")])
     follows = any(one.gateways for one in facts.of_kind("isatap"))  # as a manager's does
@@ -100,7 +105,7 @@ def _failed(facts: Facts) -> Iterator[str]:
 def _supposed(facts: Facts, rules: Sequence[Rule], told: set[str]) -> Iterator[str]:
     for role, words in _ROLES.items():
         supposed = replace(facts, role=role)
-        found = [finding for one in rules for finding in _apply(one, supposed)]
+        found = [finding for one in rules if one.code not in _LAST for finding in _apply(one, supposed)]
         for finding in _without_consequences(found, rules):
             if finding.severity != "note" and finding.code not in _LACKS | told:
                 yield f"on {words}: {finding.title}: {finding.seen[0]}"

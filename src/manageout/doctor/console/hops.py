@@ -21,7 +21,7 @@ _REPORTED = re.compile(
 )
 """``ADDRESS reports: Destination net unreachable.``, ``Reply from ADDRESS: TTL expired in transit.``"""
 _TIME = re.compile(r"[=<]?\s?\d{1,6}\s?(?:ms|мс|毫秒)|=\s?\d|[=<]\d")
-_SILENT = re.compile(r"^(?:\*\s+){3}\S?")
+_SILENT = re.compile(r"^(?:\*\s+){3}\S?|^\*[\s*]*(?:\^C)?$")
 _LOOP = re.compile(
     r"\bTTL\b|Gültigkeitsdauer|durée de vie|tiempo de vida|durata|czas wygaśnięcia|срок жизни", re.I
 )

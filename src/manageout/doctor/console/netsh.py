@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Address
 from itertools import pairwise
+from typing import Any
 
 from manageout.doctor.console import settings as netsh
 from manageout.doctor.console.settings import MAX_ROWS
@@ -12,7 +13,7 @@ from manageout.doctor.facts import Facts, Interface, NrptRule, Seen, WindowsRout
 from manageout.doctor.languages import either
 from manageout.doctor.pasted.segments import Part
 from manageout.doctor.pasted.shapes import RULE
-from manageout.windows.text import MAX_ADDRESSES, addresses, ipv6_address
+from manageout.windows.text import MAX_ADDRESSES, addresses, any_address
 
 HEX = re.compile(r"^0x[0-9A-Fa-f]{1,8}$")
 _ISATAP = re.compile(r"isatap\.(\{[0-9A-Fa-f-]{36}\}|[\w.-]+)", re.IGNORECASE)
@@ -89,14 +90,34 @@ def addressed(facts: Facts, part: Part) -> bool:
     return found
 
 
+def four(facts: Facts, part: Part) -> bool:
+    """``interface ipv4 show addresses``: below a title with the interface's name in quotes its addresses, each with its
+    prefix in the next line; without one it is a gateway's."""
+    one: Interface | None = None
+    found = False
+    lines = [line for line in part.lines if line.strip()]
+    for line, after in pairwise([*lines, ""]):
+        value = line.replace("\uff1a", ":").partition(":")[2].strip()
+        if not value and (match := _CARD.search(line)):
+            one = facts.named(match[1].strip(" \u00a0"))
+        elif one is not None and isinstance(address := any_address(value), IPv4Address) and "/" not in value:
+            held: list[Any] = one.ipv4 if "/" in after else one.gateways
+            if address not in held and len(held) < MAX_ADDRESSES:
+                held.append(address)
+            found = one.listed = True
+    return found
+
+
+_CARD = re.compile(r"[\"“«](.{1,80})[\"”»]\s*$")
 _TITLE = re.compile(r"^\s*[^\d:]{1,40}?\s?(\d{1,9})\s?[:\uff1a]\s+(\S.*)$")
 
 
 def _address(one: Interface, text: str) -> bool:
-    address = ipv6_address(text)
+    address = any_address(text)
     if address is None:
         return False
-    listed = one.link_local if address.is_link_local else one.ipv6
+    six: list[Any] = one.link_local if address.is_link_local else one.ipv6
+    listed: list[Any] = six if address.version == 6 else one.ipv4
     if address not in listed and len(listed) < MAX_ADDRESSES:
         listed.append(address)
         one.shown.setdefault(address, text)

@@ -43,7 +43,11 @@ def ping(facts: Facts, part: Part) -> bool:
                 facts.lookups.append(Lookup(name.rstrip("."), "", (), line.strip(), line.strip()))
             return True
     told = pinged(facts, part)
-    return _answered(facts, part) or told or unjudged(facts, part)
+    count = len(facts.pings)
+    if _answered(facts, part) or told:
+        return True
+    six = len(facts.pings) > count and facts.pings[-1].address.version == 6  # which PATH-UNANSWERED judges
+    return six or unjudged(facts, part)
 
 
 def trace(facts: Facts, part: Part) -> bool:

@@ -130,6 +130,17 @@ def _netsh(words: list[str]) -> str:
     for name, kind in _DATA["netsh"].items():
         if _short(context, name, 3):
             return str(kind)
+    if (
+        context in ("ipv4", "ip")
+        and len(rest) > 1
+        and (_short(rest[1], "addresses", 2) or _short(rest[1], "config", 4))
+    ):
+        return "ipv4"
+    if context in ("ipv4", "ip") and len(rest) > 1:
+        word = rest[1]
+        if _short(word, "addresses", 2) or _short(word, "config", 4):
+            return "ipv4"
+        return "addresses" if _short(word, "ipaddresses", 3) else "netsh"
     if context == "ipv6" and len(rest) > 1:
         return _ipv6(rest[1], rest[2:])
     return "netsh"

@@ -174,7 +174,8 @@ _SYSTEM = re.compile(r"win(?:dows)?-?(?:\d{1,2}|20\d\d)(?:-?\d\dh\d)?", re.IGNOR
 
 
 _WHOLE = frozenset(
-    {"ipconfig", "isatap", "iphttps", "teredo", "interface", "interfaces", "routes", "policies", "addresses", "sc"}
+    {"ipconfig", "ipv4", "isatap", "iphttps", "teredo", "interface", "interfaces", "routes", "policies", "addresses",
+     "sc"}
 )  # fmt: skip
 """Outputs each of whose blocks is known by its shape."""
 _LONG = frozenset({"gpresult", "pfirewall"})

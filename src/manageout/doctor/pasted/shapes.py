@@ -67,7 +67,7 @@ UNKNOWN = Shape("")
 def shape_at(lines: Sequence[str], number: int) -> Shape:
     """What the line looks like, with the few below it."""
     line = lines[number]
-    if (found := _first_words(line)) is not None:
+    if (found := _first_words(line, lines[number + 1] if number + 1 < len(lines) else "")) is not None:
         return found
     below = lines[number + 1 : number + MAX_LOOK]
     if DOTTED.search(line) and (":" in line or "\uff1a" in line):
@@ -87,12 +87,14 @@ def shape_at(lines: Sequence[str], number: int) -> Shape:
     return _setting(line, after, below)
 
 
-def _first_words(line: str) -> Shape | None:
+def _first_words(line: str, after: str) -> Shape | None:
     """By words that Windows translates nowhere, or that stand at the beginning."""
     start = line.lstrip()[:24]
     for words, kind in _WORDS:
         if start.startswith(words):
             return Shape(kind, fresh=kind == "certutil")
+    if after.lstrip()[:4].upper() == "DHCP" and _QUOTED.search(line):
+        return Shape("ipv4", fresh=True)
     lower = line.lower() if len(line) < 100 else ""
     if "windows" in lower and "ip" in lower and ":" not in line and _CONFIGURATION.search(lower):
         return Shape("ipconfig", fresh=True)
@@ -114,6 +116,8 @@ _WORDS = (
     ("Folgende herausgefilter", "gpresult"),
     ("Microsoft (R) Windows (R", "gpresult"), ("KeyName: ", "gpresult"), ("#Version: 1.", "pfirewall"),
 )  # fmt: skip
+_QUOTED = re.compile(r"[\"“«»].{1,80}[\"”»]\s*$")
+"""The title of an interface's IPv4 configuration: its name in quotes."""
 _CONFIGURATION = re.compile(r"windows.{0,4}ip|ip.{0,12}windows|ip.*(?:config|конфиг)|(?:config|конфиг).*ip")
 
 

@@ -277,8 +277,11 @@ def _teredo(facts: Facts, part: Part) -> bool:
         elif _is_error(setting.label, before) and "teredo" not in value and not means(value, "no-error"):
             facts.teredo_error = Seen(setting.value, setting.text)
         before = value
-    off = facts.teredo_type is not None and facts.teredo_type.value == "disabled"
-    return off or facts.teredo_state is not None
+    whole = facts.teredo_type is not None and facts.teredo_type.value in ("disabled", "server", "relay")
+    if whole and facts.teredo_type is not None and facts.teredo_type.value == "server":
+        facts.teredo_server = Seen(True, facts.teredo_type.quote)
+        facts.role = "server" if facts.role == "unknown" else facts.role
+    return whole or facts.teredo_state is not None
 
 
 def _is_error(label: str, before: str) -> bool:
@@ -313,7 +316,8 @@ def _events(facts: Facts, part: Part) -> bool:
 
 READERS: dict[str, Reader] = {
     "ipconfig": ipconfig.read, "isatap": _isatap, "teredo": _teredo, "interface": text_netsh.interface,
-    "interfaces": text_netsh.interfaces, "addresses": text_netsh.addressed, "routes": text_netsh.routes,
+    "interfaces": text_netsh.interfaces, "addresses": text_netsh.addressed, "ipv4": text_netsh.four,
+    "routes": text_netsh.routes,
     "policies": text_netsh.policies, "iphttps": text_netsh.iphttps, "namespace": text_netsh.namespace,
     "netsh": text_netsh.other, "advfirewall": text_firewall.read, "clat": text_netsh.clat,
     "nslookup": text_names.nslookup, "dnscmd": text_names.dnscmd, "displaydns": text_names.displaydns,

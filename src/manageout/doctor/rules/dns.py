@@ -61,8 +61,12 @@ def open_list(facts: Facts) -> Iterator[tuple[str, ...]]:
 
 @rule("DNS-NO-AAAA")
 def no_aaaa(facts: Facts) -> Iterator[Case]:
-    """A manager resolves a name to IPv4 only. Of a pasted text nobody knows whether the name is a client's; the DNS
-    server's own is none."""
+    """A manager resolves a name to IPv4 only, or finds nothing where it asks for IPv6 alone. Of a pasted text nobody
+    knows whether the name is a client's; the DNS server's own is none."""
+    for one in facts.pings:
+        vain = [look for look in facts.lookups if look.name.lower() == one.name and not look.addresses]
+        if one.name and isinstance(one.address, IPv4Address) and vain and not one.answered:
+            yield Case((one.quote, *quotes(*vain)))
     manages = facts.role == "manager" or (facts.role == "unknown" and enabled(facts))
     servers = {lookup.server for lookup in facts.lookups}
     for four, six, words in _by_name(facts).values() if manages else ():

@@ -31,11 +31,28 @@ def no_route(facts: Facts) -> Iterator[Case]:
 
 @rule("PATH-NO-NEIGHBOUR")
 def no_neighbour(facts: Facts) -> Iterator[Case]:
-    """Destination host unreachable, or words that are not known; where nobody is named it is the machine itself, which
-    says little."""
+    """Destination host unreachable, or words that are not known; where nobody is named it is the machine itself."""
+    own = {address for one in facts.interfaces for address in (*one.ipv4, *one.ipv6, *one.link_local)}
     for one, seen in _of(facts, "host"):
-        severity: Severity | None = "note" if one.router is None else None
-        yield Case(seen, {"HOP": one.router, "TARGET": one.target}, severity=severity)
+        if one.router is not None:
+            yield Case(seen, {"HOP": one.router, "TARGET": one.target}, "own" if one.router in own else "")
+
+
+@rule("PATH-UNANSWERED")
+def unanswered(facts: Facts) -> Iterator[Case]:
+    """Pings without an answer: to an IPv6 address, sent or not; to an IPv4 address of the intranet that a name led to,
+    where somebody speaks of clients outside."""
+    done = {one.target for one in facts.unreached if one.router is not None}
+    done |= {one.address for one in facts.pings if one.answered}
+    remote = facts.told.direct or facts.told.outside or facts.told.isatap
+    for one in facts.pings:
+        lost = one.unsent or any(each.target == one.address for each in facts.unreached)
+        if one.answered or one.address in done or one.address.is_link_local:
+            continue
+        if isinstance(one.address, IPv6Address):
+            yield Case((one.quote,), {"TARGET": one.address, "NAME": one.name}, "unsent" if lost else "")
+        elif one.name and remote and not one.forced and of_intranets(one.address):
+            yield Case((one.quote, remote), {"TARGET": one.address, "NAME": one.name}, "four")
 
 
 @rule("PATH-LOOP")

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from manageout.doctor.facts import Facts, PrefixPolicy
 from manageout.doctor.rules.dns import DNSCACHE
-from manageout.doctor.rules.evidence import around, quotes, stated
+from manageout.doctor.rules.evidence import around, label, quotes, stated
 from manageout.doctor.rules.isatap import active, router_lookup, wanted
 from manageout.doctor.rules.machine import ISATAP_OFF, TUNNELS_OFF, disabled_components
 from manageout.doctor.rules.rule import Case, Theme
@@ -133,16 +133,17 @@ def table_lost(facts: Facts) -> Iterator[Case]:
 
 @rule("PREFER-NOWHERE")
 def nowhere(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """A default route on an ISATAP interface whose label is that of global addresses."""
+    """A default route, or gateway, of an ISATAP interface whose label is that of global addresses."""
     policies = facts.policies or []
     public = next((policy for policy in policies if policy.prefix.prefixlen == 0), None)
     if public is None:
         return
     for one in facts.of_kind("isatap"):
-        default = [r for r in facts.routes or [] if r.interface == one.index and r.prefix.prefixlen == 0]
+        routes = [r for r in facts.routes or [] if r.interface == one.index and r.prefix.prefixlen == 0]
+        default = quotes(*routes) or tuple(f"{label(one)}: default gateway {hop}" for hop in one.gateways)
         own = [_precedence(policies, address) for address in one.ipv6]
         if default and any(policy is not None and policy.label == public.label for policy in own):
-            yield quotes(default[0], public)
+            yield default[0], public.quote
 
 
 @rule("RESOLVER-1511")

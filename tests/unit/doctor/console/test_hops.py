@@ -72,7 +72,7 @@ def test_the_clients_prefix_of_the_server_beside_is_named() -> None:
         ("Respuesta desde 2001:db8:77:ff::2: Host de destino inaccesible.", "PATH-NO-NEIGHBOUR"),
         ("Réponse de 2001:db8:77:ff::2 : Durée de vie TTL expirée lors du transit.", "PATH-LOOP"),
         ("Destination net unreachable.", "PATH-NO-ROUTE"),
-        ("Zielhost nicht erreichbar.", "PATH-NO-NEIGHBOUR"),
+        ("Zielhost nicht erreichbar.", "PATH-UNANSWERED"),
     ],
 )
 def test_a_ping_that_is_answered_by_another(line: str, code: str) -> None:

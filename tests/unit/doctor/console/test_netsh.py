@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from manageout.doctor.console import netsh as text_netsh
 from manageout.doctor.facts import Facts
 from manageout.doctor.pasted.segments import Part
+from manageout.doctor.read.pasted import read as read_into
 from tests.unit.doctor.console.test_settings import INTERFACE, INTERFACES
+from tests.unit.doctor.judging import pasted
 
 
 def part(text: str, command: str = "") -> Part:
@@ -176,3 +178,69 @@ def test_no_text_breaks_it(text: str) -> None:
         text_netsh.iphttps, text_netsh.namespace, text_netsh.other, text_netsh.clat,
     ):  # fmt: skip
         reader(Facts("x"), part(text))
+
+
+FOUR = """
+Configuration for interface "Internet"
+    DHCP enabled:                         No
+    IP Address:                           192.88.98.10
+    Subnet Prefix:                        192.88.98.0/24 (mask 255.255.255.0)
+    IP Address:                           192.88.98.{}
+    Subnet Prefix:                        192.88.98.0/24 (mask 255.255.255.0)
+    Default Gateway:                      192.88.98.1
+    Gateway Metric:                       256
+    InterfaceMetric:                      10
+
+Configuration for interface "Corp"
+    DHCP enabled:                         No
+    IP Address:                           10.1.0.5
+    Subnet Prefix:                        10.1.0.0/24 (mask 255.255.255.0)
+    InterfaceMetric:                      10
+
+"""
+TEREDO_SERVER = """Teredo Parameters
+---------------------------------------------
+Type                    : server (Group Policy)
+Virtual Server Ip       : 0.0.0.0
+Client Refresh Interval : 30 seconds
+State                   : online
+
+"""
+GERMAN_FOUR = FOUR.replace("Configuration for interface", "Konfiguration der Schnittstelle")
+GERMAN_FOUR = GERMAN_FOUR.replace("DHCP enabled", "DHCP aktiviert").replace("IP Address", "IP-Adresse")
+GERMAN_FOUR = GERMAN_FOUR.replace("Subnet Prefix", "Subnetzpräfix").replace(
+    "Default Gateway", "Standardgateway"
+)
+
+
+@pytest.mark.parametrize(
+    "command", ["C:\\>netsh interface ipv4 show addresses\n", "C:\\>netsh int ip sh addr\n", ""]
+)
+@pytest.mark.parametrize("text", [FOUR, GERMAN_FOUR, "\n".join(map(str.strip, FOUR.splitlines()))])
+def test_ipv4_addresses_by_their_cards(command: str, text: str) -> None:
+    machine = Facts("x")
+    read_into(machine, (command + text.format(12)).splitlines())
+    held = {
+        one.name: ([str(a) for a in one.ipv4], [str(a) for a in one.gateways]) for one in machine.interfaces
+    }
+    assert held == {
+        "Internet": (["192.88.98.10", "192.88.98.12"], ["192.88.98.1"]),
+        "Corp": (["10.1.0.5"], []),
+    }
+    assert not machine.unread
+
+
+@pytest.mark.parametrize(("second", "codes"), [(12, {"TEREDO-PAIR"}), (11, set())])
+def test_a_teredo_server_by_its_state_and_its_addresses(second: int, codes: set[str]) -> None:
+    text = "C:\\>netsh interface teredo show state\n" + TEREDO_SERVER + FOUR.format(second)
+    assert set(pasted(text)) == codes
+
+
+def test_ipv4_addresses_in_a_table() -> None:
+    machine = Facts("x")
+    head = "C:\\>netsh interface ipv4 show ipaddresses\n\nInterface 12: Ethernet\n\n"
+    head += (
+        "Addr Type  DAD State   Valid Life Pref. Life Address\n---------  ----------- ---------- -------\n"
+    )
+    read_into(machine, (head + "Dhcp       Preferred       infinite   infinite 10.1.0.5\n").splitlines())
+    assert [str(one) for one in machine.interfaces[0].ipv4] == ["10.1.0.5"]

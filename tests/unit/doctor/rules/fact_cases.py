@@ -56,6 +56,7 @@ CASES: dict[str, Callable[[], Facts]] = {
     "SERVER-SETTINGS-ONLY": lambda: Facts(
         "x", role="server", load_balancing=Seen("none", "LoadBalancing Disabled")
     ),
+    "PATH-UNANSWERED": lambda: Facts("x", pings=[Ping(TARGET, True, False, "Request timed out.")]),
     "DNS-IPV4-LITERAL": lambda: Facts(
         "x",
         pings=[

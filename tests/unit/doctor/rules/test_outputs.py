@@ -234,3 +234,67 @@ def test_the_option_of_a_unit_that_inherits_nothing() -> None:
 )  # fmt: skip
 def test_versions_of_a_policy(name: str, directory: int, folder: int, code: set[str]) -> None:
     assert set(pasted(POLICY.format(OURS, name, directory, folder))) == code
+
+
+SIX = "2002:c633:640a:1000:1c4e:8a02:5fd1:b377"
+PINGED = "C:\\>ping {}\n\nPinging {} with 32 bytes of data:\n{}\n\n"
+TIMED_OUT, REPLY = "Request timed out.", f"Reply from {SIX}: time=44ms"
+OFFICE = """C:\\>ipconfig
+
+Windows IP Configuration
+
+Ethernet adapter Ethernet:
+
+   Connection-specific DNS Suffix  . : corp.example
+   IPv4 Address. . . . . . . . . . . : 10.20.30.5
+   Subnet Mask . . . . . . . . . . . : 255.255.0.0
+   Default Gateway . . . . . . . . . : 10.20.0.1
+"""
+NAMED, OLD = f"lt7.corp.example [{SIX}]", "lt7.corp.example [10.20.31.77]"
+NOT_FOUND = "C:\\>ping -6 lt7.corp.example\nPing request could not find host lt7.corp.example.\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        (PINGED.format("lt7", NAMED, TIMED_OUT), "PATH-UNANSWERED", "drops ICMPv6"),
+        (PINGED.format(SIX, SIX, "PING: transmit failed. General failure."), "PATH-UNANSWERED", "did not leave"),
+        (PINGED.format(SIX, SIX, "Destination host unreachable."), "PATH-UNANSWERED", "did not leave"),
+        ("DirectAccess client at home:\n\n" + PINGED.format("lt7", OLD, TIMED_OUT), "PATH-UNANSWERED", "IPv4 address"),
+        (PINGED.format("lt7", OLD, TIMED_OUT) + NOT_FOUND, "DNS-NO-AAAA", "does not register"),
+        (PINGED.format("lt7", OLD, TIMED_OUT) + PINGED.format("-6 lt7", NAMED, REPLY), "PREFER-STALE-A", ""),
+        (PINGED.format("10.20.31.77", "10.20.31.77", "Reply from 10.20.30.5: Destination host unreachable.") + OFFICE,
+         "PATH-NO-NEIGHBOUR", "this machine itself"),
+        (PINGED.format(SIX, SIX, "Antwort von fd12::1: Die Gültigkeitsdauer wurde überschritten."), "PATH-LOOP", ""),
+    ],
+)  # fmt: skip
+def test_what_a_ping_says(text: str, code: str, words: str) -> None:
+    found = [one for one in pasted(text).values() if one.severity != "note"]
+    assert [one.code for one in found] == [code] and words in found[0].cause
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PINGED.format("lt7", NAMED, REPLY),
+        PINGED.format("lt7", NAMED, TIMED_OUT) + PINGED.format("lt7", NAMED, REPLY),
+        PINGED.format("printer", "printer.corp.example [10.20.31.77]", TIMED_OUT),
+        PINGED.format("fe80::1", "fe80::1%4", TIMED_OUT),
+    ],
+)
+def test_a_ping_that_answers_or_is_of_something_else(text: str) -> None:
+    assert not [one for one in pasted(text).values() if one.severity != "note"]
+
+
+def test_a_silent_ping_is_not_told_beside_its_cause() -> None:
+    off = "C:\\>netsh interface isatap show state\nISATAP State                       : disabled\n\n"
+    off += "C:\\>netsh interface isatap show router\nRouter Name               : da.corp.example\n\n"
+    assert set(pasted(off + PINGED.format("lt7", NAMED, TIMED_OUT))) == {"ISATAP-DISABLED"}
+
+
+def test_a_trace_that_was_broken_off() -> None:
+    head = f"C:\\>tracert -d {SIX}\n\nTracing route to {SIX} over a maximum of 30 hops\n\n"
+    hops = "  1     1 ms     1 ms     1 ms  fd12:8:1:1:0:5efe:10.0.0.5\n"
+    silent = "  2     *        *        *     Request timed out.\n  3     *        *        *     Request timed out.\n"
+    assert set(pasted(head + hops + silent + "  4     *     ^C\n")) == {"PATH-SILENT"}
+    assert not pasted(head + hops + silent + f"  4    44 ms    41 ms    43 ms  {SIX}\n")
