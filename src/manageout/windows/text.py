@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from math import inf
 
+from manageout.wire.special import is_global
 from manageout.words import toml_of
 
 Address = IPv4Address | IPv6Address
@@ -53,6 +54,17 @@ def ipv6_address(text: str) -> IPv6Address | None:
     """The same, of IPv6 alone."""
     found = any_address(text)
     return found if isinstance(found, IPv6Address) else None
+
+
+def public(address: Address) -> bool:
+    """Whether an IPv4 address is one of the Internet; those of documentation too, for people put them in place of their
+    own (RFC 5737)."""
+    return isinstance(address, IPv4Address) and (
+        is_global(address.packed) or any(address in one for one in _DOCUMENTATION)
+    )
+
+
+_DOCUMENTATION = tuple(map(IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))
 
 
 def addresses(text: str) -> Iterator[Address]:

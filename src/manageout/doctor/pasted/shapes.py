@@ -93,7 +93,7 @@ def _first_words(line: str, after: str) -> Shape | None:
     for words, kind in _WORDS:
         if start.startswith(words):
             return Shape(kind, fresh=kind == "certutil")
-    if after.lstrip()[:4].upper() == "DHCP" and _QUOTED.search(line):
+    if line[-1:] in _QUOTES and _QUOTED.search(line) and _OF_CARD.search(after):
         return Shape("ipv4", fresh=True)
     lower = line.lower() if len(line) < 100 else ""
     if "windows" in lower and "ip" in lower and ":" not in line and _CONFIGURATION.search(lower):
@@ -118,6 +118,7 @@ _WORDS = (
 )  # fmt: skip
 _QUOTED = re.compile(r"[\"“«»].{1,80}[\"”»]\s*$")
 """The title of an interface's IPv4 configuration: its name in quotes."""
+_QUOTES, _OF_CARD = '"”»', re.compile(r"^\s*DHCP\b|:\s+\d{1,3}(?:\.\d{1,3}){3}\s*$", re.I)
 _CONFIGURATION = re.compile(r"windows.{0,4}ip|ip.{0,12}windows|ip.*(?:config|конфиг)|(?:config|конфиг).*ip")
 
 

@@ -32,8 +32,7 @@ from manageout.doctor.pasted.segments import Part
 from manageout.doctor.pasted.shapes import RULE
 from manageout.doctor.powershell.gathered import Gathered
 from manageout.doctor.read.text import outputs
-from manageout.windows.text import MAX_ADDRESSES
-from manageout.wire.special import is_global
+from manageout.windows.text import MAX_ADDRESSES, public
 
 MAX_UNREAD = 100
 """Parts that are named."""
@@ -183,7 +182,7 @@ def _serves(facts: Facts) -> bool:
     hops = {hop for _, hop in facts.gateways} | {
         hop for one in facts.of_kind("other") for hop in one.gateways
     }
-    outside = {is_global(hop.packed) for hop in hops if isinstance(hop, IPv4Address)}
+    outside = {public(hop) for hop in hops if isinstance(hop, IPv4Address)}
     return bool(facts.told.direct) and not client and outside == {True, False}
 
 

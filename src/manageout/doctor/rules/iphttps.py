@@ -23,7 +23,8 @@ from manageout.doctor.rules.evidence import (
     stated,
 )
 from manageout.doctor.rules.rule import Case, Look, Theme
-from manageout.wire.special import is_global, is_global6
+from manageout.windows.text import public
+from manageout.wire.special import is_global6
 from manageout.words import toml_of
 
 rule = Theme()
@@ -161,7 +162,7 @@ def teredo_pair(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A Teredo server's card with several public IPv4 addresses, no two of them consecutive; a single one may be all
     that was pasted."""
     on = stated(facts.teredo_server, True)
-    cards = [(one, {each for each in one.ipv4 if is_global(each.packed)}) for one in facts.interfaces if on]
+    cards = [(one, {each for each in one.ipv4 if public(each)}) for one in facts.interfaces if on]
     held = {each for _, found in cards for each in found}
     if not any(each + 1 in held for each in held):
         yield from ((*on, holding(one, sorted(found))) for one, found in cards if len(found) > 1)

@@ -10,8 +10,8 @@ from manageout.doctor.rules.evidence import holding, label, of_intranets, quotes
 from manageout.doctor.rules.rule import Case, Theme
 from manageout.service.probe.results import BLOCKED
 from manageout.windows.policies import TRANSITION
+from manageout.windows.text import public
 from manageout.wire.address import embedded_isatap
-from manageout.wire.special import is_global
 
 rule = Theme()
 OFF_BY_DEFAULT = 15063
@@ -200,8 +200,8 @@ def several(facts: Facts) -> Iterator[tuple[str, ...]]:
 def behind_nat(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A private host and a public router."""
     routers = _routers(facts)
-    private = [own for one in addressed(facts) for own in _embedded(one) if not is_global(own.packed)]
-    if wanted(facts) and private and routers and all(is_global(router.packed) for router in routers):
+    private = [own for one in addressed(facts) for own in _embedded(one) if not public(own)]
+    if wanted(facts) and private and routers and all(map(public, routers)):
         yield (f"own address {private[0]}, router {routers[0]}",)
 
 

@@ -12,9 +12,8 @@ from manageout.doctor.rules.nrpt import rules_known
 from manageout.doctor.rules.rule import Case, Theme
 from manageout.doctor.rules.server import INNER, OUTER, card_named, is_server, isatap
 from manageout.windows.deployment import CLIENTS, NAT64, deployment, dns64_of, is_dns64, subnet
-from manageout.windows.text import ipv6_address, ipv6_network
+from manageout.windows.text import ipv6_address, ipv6_network, public
 from manageout.wire.address import ISATAP_IDS
-from manageout.wire.special import is_global
 
 rule = Theme()
 
@@ -29,9 +28,9 @@ def public_inside(facts: Facts) -> Iterator[Case]:
             shown = True
             yield Case((holding(one, (*one.link_local, *one.ipv6)),))
     for one in _inner_cards(facts) if is_server(facts) and not shown else ():
-        public = [address for address in one.ipv4 if is_global(address.packed)]
-        if public:
-            yield Case((holding(one, public),), variant="card")
+        outer = [address for address in one.ipv4 if public(address)]
+        if outer:
+            yield Case((holding(one, outer),), variant="card")
 
 
 def _inner_cards(facts: Facts) -> list[Interface]:

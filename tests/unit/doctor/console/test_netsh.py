@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv6Address
 
 import pytest
@@ -234,6 +235,9 @@ def test_ipv4_addresses_by_their_cards(command: str, text: str) -> None:
 def test_a_teredo_server_by_its_state_and_its_addresses(second: int, codes: set[str]) -> None:
     text = "C:\\>netsh interface teredo show state\n" + TEREDO_SERVER + FOUR.format(second)
     assert set(pasted(text)) == codes
+    bare = re.sub("    (?:DHCP|Gateway M|InterfaceM).*\n", "", text)  # as people shorten it
+    for net in ("198.51.100.", "203.0.113."):  # which they put in place of their own
+        assert set(pasted(bare.replace("192.88.98.", net))) == codes
 
 
 def test_ipv4_addresses_in_a_table() -> None:
