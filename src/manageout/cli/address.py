@@ -1,7 +1,5 @@
 """``manageout address``: derive or explain the IPv6 addresses that carry an IPv4 address."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """``manageout backup`` and ``manageout restore``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path

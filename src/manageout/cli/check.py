@@ -1,7 +1,5 @@
 """``manageout check``."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

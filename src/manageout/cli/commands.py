@@ -1,7 +1,5 @@
 """The table of commands, the ``manageout`` command itself, and what becomes of errors."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import os
@@ -20,12 +18,12 @@ COMMANDS = {
     "check": ("check:check", "Validate the site file and this machine."),
     "stop": ("stop:stop", "End the daemon; --clean leaves nothing of it."),
     "status": ("reading.status:status", "What the daemon does and how it fares."),
-    "hosts": ("reading.hosts:hosts", "ISATAP hosts that were seen."),
-    "clients": ("reading.clients:clients", "Remote clients that are connected."),
+    "hosts": ("reading.tables:hosts", "ISATAP hosts that were seen."),
+    "clients": ("reading.tables:clients", "Remote clients that are connected."),
     "leases": ("reading.leases:leases", "Intranet IPv4 addresses of remote clients."),
     "names": ("reading.names:names", "Clients' names in the DNS: remove them, after the last stop."),
-    "sessions": ("reading.sessions:sessions", "Who is connected to whom, on what port, since when."),
-    "drops": ("reading.drops:drops", "Packets that were refused, why and from whom."),
+    "sessions": ("reading.tables:sessions", "Who is connected to whom, on what port, since when."),
+    "drops": ("reading.tables:drops", "Packets that were refused, why and from whom."),
     "connect": ("connect:connect", "Be a remote client: connect to a gateway."),
     "join": ("join:join", "Be an ISATAP host on this Linux machine."),
     "address": ("address:address", "Derive or explain ISATAP, 6to4, Teredo, NAT64 addresses."),

@@ -1,7 +1,5 @@
 """``manageout connect``."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import replace
 

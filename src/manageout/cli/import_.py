@@ -1,7 +1,5 @@
 """``manageout import``: an existing DirectAccess farm -> a site file."""
 
-from __future__ import annotations
-
 import sys
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from pathlib import Path

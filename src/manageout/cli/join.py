@@ -1,7 +1,5 @@
 """``manageout join``."""
 
-from __future__ import annotations
-
 import re
 from ipaddress import ip_address
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``manageout lab``: the whole site on one machine, in network namespaces."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

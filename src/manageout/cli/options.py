@@ -3,8 +3,6 @@
 Those of commands that read stand in :mod:`manageout.cli.show.options`: such commands start fast, and read no table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import reduce, wraps
 from inspect import signature

@@ -1,7 +1,5 @@
 """``manageout pki``: certificates for gateways and for their clients."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """``manageout plan``."""
 
-from __future__ import annotations
-
 import json
 from ipaddress import IPv4Address
 from pathlib import Path

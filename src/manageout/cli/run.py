@@ -1,7 +1,5 @@
 """``manageout run``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

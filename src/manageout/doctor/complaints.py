@@ -3,8 +3,6 @@
 The table stands in complaints.toml, and the reference page is made of it.
 """
 
-from __future__ import annotations
-
 from manageout.words import toml_of
 
 

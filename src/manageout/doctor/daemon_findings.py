@@ -1,7 +1,5 @@
 """What the daemon's own codes mean: the rows of docs/reference/findings.md, which lies beside this file as a link."""
 
-from __future__ import annotations
-
 import re
 from importlib.resources import files
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Facts -> what is wrong, by the rules; and which of it is only a consequence of something else."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -148,20 +146,17 @@ def own_names(facts: Facts) -> dict[str, object]:
 def _router(facts: Facts) -> str:
     """Empty for the bare name: no remedy is to set it again."""
     router = facts.isatap_policy_router or facts.isatap_router
-    if router is None or router.value.lower().partition(".")[0] == "isatap":
-        return ""
-    return router.value
+    return "" if router is None or router.value.lower().partition(".")[0] == "isatap" else router.value
 
 
 def _told(facts: Facts) -> Iterator[Diagnosis]:
     """What the machine's own daemon has found, in its words."""
     daemon = facts.live.daemon if facts.live is not None else None
+    name, title = facts.computer or facts.source, "the daemon has found something"
     for code, severity, message, remedy in daemon.findings if daemon is not None else ():
-        if not code:
-            continue
         known: Severity = severity if severity in _ORDER else "warning"  # type: ignore[assignment]
-        name = facts.computer or facts.source
-        yield Diagnosis(code, known, "the daemon has found something", (message,), "", (remedy,), name)
+        if code:
+            yield Diagnosis(code, known, title, (message,), "", (remedy,), name)
 
 
 def _without_consequences(found: list[Diagnosis], rules: Sequence[Rule]) -> list[Diagnosis]:
@@ -172,8 +167,5 @@ def _without_consequences(found: list[Diagnosis], rules: Sequence[Rule]) -> list
         while (more := frozenset().union(*(hides[each] for each in hides[code])) - {code}) - hides[code]:
             hides[code] |= more
     silent = set().union(*hides.values()) if hides else set()
-    return [
-        finding._replace(hidden=tuple(sorted(hides[finding.code])))
-        for finding in found
-        if finding.code not in silent
-    ]
+    shown = (finding for finding in found if finding.code not in silent)
+    return [finding._replace(hidden=tuple(sorted(hides[finding.code]))) for finding in shown]

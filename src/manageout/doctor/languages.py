@@ -1,7 +1,5 @@
 """Words that Windows translates, by what they mean: those of ``languages.toml``."""
 
-from __future__ import annotations
-
 from manageout.words import toml_of
 
 _WORDS = {

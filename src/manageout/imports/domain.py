@@ -1,7 +1,5 @@
 """The DNS domain of a DirectAccess deployment, by what says it best; never a guess."""
 
-from __future__ import annotations
-
 import re
 
 from manageout.imports.names import Row, texts

@@ -3,8 +3,6 @@
 Read is what an ISATAP router before the farm must know; everything else is named as not understood or not used.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field

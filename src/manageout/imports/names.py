@@ -3,8 +3,6 @@
 A router before the farm needs little of it, the domain; whoever moves the clients to a gateway later needs it all.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field

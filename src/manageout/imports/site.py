@@ -1,7 +1,5 @@
 """A :class:`Farm` -> the site file of an ISATAP router in front of it, and what is left for a person."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """What is said of a farm, in the words of ``texts.toml``."""
 
-from __future__ import annotations
-
 from manageout.words import texts
 
 

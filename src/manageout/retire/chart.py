@@ -1,7 +1,5 @@
 """A line chart of days as SVG, for a page that must stand alone: no script, no font, no file beside it. Pure."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime

@@ -6,8 +6,6 @@ of the host and the gateway's policy allows it every service that it called, by 
 allow them, else by nothing yet, and then each obstacle is named.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

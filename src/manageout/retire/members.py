@@ -1,7 +1,5 @@
 """Who is meant by the words of an administrator: a group of managers, a network, an address, a name."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial

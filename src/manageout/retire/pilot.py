@@ -3,8 +3,6 @@
 Raises :class:`ManageoutError` where a step is refused; then nothing has changed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from ipaddress import IPv4Network

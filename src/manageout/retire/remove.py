@@ -4,8 +4,6 @@ What is done here is done by exact record and by exact policy, and kept in the s
 be done from here, or is not certainly ISATAP's, goes into scripts or is named.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path

@@ -3,8 +3,6 @@
 One content, two forms: a page that stands alone, and Markdown.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """What the steps of a retirement find, as it is kept in retire.db and printed by ``--json``; times are Unix seconds."""
 
-from __future__ import annotations
-
 from typing import TypedDict
 
 

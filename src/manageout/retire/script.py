@@ -1,7 +1,5 @@
 """Scripts for Windows that take ISATAP's records and policy settings away, and bring the same ones back."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 

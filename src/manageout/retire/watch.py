@@ -4,8 +4,6 @@ From the router's registry, from the record of connections, and from what both s
 *baseline*, rows of the kind :data:`BASELINE` in the store.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum

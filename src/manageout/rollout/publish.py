@@ -3,8 +3,6 @@
 Before anything is written, what is there is saved in a file of its own below the folder of backups.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime

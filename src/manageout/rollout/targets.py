@@ -1,7 +1,5 @@
 """Site file -> policies, scripts and lines for Windows: router, DNS name and policies cannot disagree."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from datetime import datetime

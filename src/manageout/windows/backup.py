@@ -4,8 +4,6 @@ Below the root stand ``manifest.xml`` and one folder a policy, named by the GUID
 policy's), with ``bkupInfo.xml``, ``Backup.xml``, ``gpreport.xml`` and ``DomainSysvol/GPO/Machine/registry.pol``.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterable
 from datetime import datetime

@@ -5,8 +5,6 @@
 GUID that follows from its name and the domain.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 from collections import Counter

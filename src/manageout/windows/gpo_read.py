@@ -4,8 +4,6 @@ Three places can hold it: ``Registry.pol`` (administrative templates), the XML o
 two only what is written in clear is found.
 """
 
-from __future__ import annotations
-
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping

@@ -4,8 +4,6 @@ The descriptor is neutral: accounts that every domain has under the same identif
 part of it; Import-GPO leaves the descriptor of the policy that it fills.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby

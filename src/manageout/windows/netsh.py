@@ -4,8 +4,6 @@ netsh speaks the machine's language, so a script cannot read back what was set: 
 defaults, and the settings of before are kept as text for a person.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

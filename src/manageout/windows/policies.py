@@ -4,8 +4,6 @@ Values of the IPv6 transition technologies are those of ``tcpip.admx``; firewall
 name-resolution rules are [MS-GPNRPT] 2.2.2.2.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network
@@ -29,8 +27,7 @@ FIREWALL_TOOL = "{B05566AC-FE9C-4368-BE01-7A4CBB6CBA11}"
 
 _RULE_VERSION = "v2.10"
 """Of the firewall rule's text: Windows 7 and Server 2008 R2, and everything later."""
-_POLICY_VERSION = 0x020A
-_PROTOCOLS = {"tcp": 6, "udp": 17}
+_PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 58}
 _OWN = uuid.UUID("6f1d0f0e-6d6f-5c2a-9d4b-6d616e616765")
 """Names our rules, so that the same site file gives the same GUIDs."""
 
@@ -68,10 +65,7 @@ class Policy(NamedTuple):
     @property
     def extensions(self) -> str:
         """``gPCMachineExtensionNames``: client-side extension, then its tools, in the order of their GUIDs."""
-        tools = [
-            tool for tool, there in ((FIREWALL_TOOL, self.firewall), (ADMINISTRATIVE_TOOL, True)) if there
-        ]
-        text = f"[{REGISTRY_EXTENSION}{''.join(tools)}]"
+        text = f"[{REGISTRY_EXTENSION}{FIREWALL_TOOL * self.firewall}{ADMINISTRATIVE_TOOL}]"
         return text + f"[{TCPIP_EXTENSION}{ADMINISTRATIVE_TOOL}]" * self.transition
 
 
@@ -87,28 +81,22 @@ def firewall_rules(
     name: str, services: Iterable[str], sources: Sequence[IPv4Network | IPv6Network], *, on: bool = True
 ) -> Policy:
     """Let ``sources`` open ``services`` (``tcp/3389``, ``udp/5000-5010``, ``icmp``, ``tcp``, ``any``) on clients."""
-    version = Value(FIREWALL, "PolicyVersion", _POLICY_VERSION, "Firewall rules by policy need it (2.10)")
-    rules = []
+    rules = [*_values(FIREWALL, "firewall")]
     for service in dict.fromkeys(services):
         rule = f"manageout-{service.replace('/', '-')}-in"
         words = f"Managers may use {service} on clients, on private and public networks"
         rules.append(Value(FIREWALL_RULES, rule, _rule(service, sources, on), words))
-    return Policy(name, "Opens the clients' firewall for managers.", (version, *rules), firewall=True)
+    return Policy(name, "Opens the clients' firewall for managers.", tuple(rules), firewall=True)
 
 
 def _rule(service: str, sources: Sequence[IPv4Network | IPv6Network], active: bool) -> str:
     protocol, _, ports = service.partition("/")
     parts = [_RULE_VERSION, "Action=Allow", f"Active={str(active).upper()}", "Dir=In"]
-    if protocol == "icmp":
-        parts.append("Protocol=58")
-    elif protocol != "any":
-        parts.append(f"Protocol={_PROTOCOLS[protocol]}")
+    parts += [f"Protocol={_PROTOCOLS[protocol]}"] if protocol != "any" else []
     # Outside, a client is never in the domain profile.
     parts += ["Profile=Private", "Profile=Public"]
-    if ports:
-        parts.append(f"{'LPort2_10' if '-' in ports else 'LPort'}={ports}")
-    if protocol == "icmp":
-        parts.append("ICMP6=128:*")
+    parts += [f"{'LPort2_10' if '-' in ports else 'LPort'}={ports}"] if ports else []
+    parts += ["ICMP6=128:*"] if protocol == "icmp" else []
     parts += [f"RA{source.version}={source}" for source in sources]
     parts += [f"Name=Manageout: {service}", "Desc=Manage-out from the intranet", "EmbedCtxt=Manageout"]
     # Through Teredo nothing comes in without it.
@@ -139,11 +127,8 @@ def remote_clients(
         values += _nrpt("name-rule", each, f".{each.strip('.')}", dns=dns)
     for each in dict.fromkeys(exempt if spaces else ()):
         values += _nrpt("name-exemption", each, each.strip("."))
-    if location:
-        reason = "Answers only inside; then the name rules are off"
-        values.append(Value(CONNECTIVITY, "DomainLocationDeterminationUrl", location, reason))
-    if site is not None:
-        values.append(Value(CONNECTIVITY, "SitePrefixes", str(site), "Addresses that are the intranet's"))
+    values += _values(CONNECTIVITY, "location", url=location) if location else ()
+    values += _values(CONNECTIVITY, "site", site=str(site)) if site is not None else ()
     for resource in dict.fromkeys(resources):
         values.append(Value(rf"{ASSISTANT}\Probes", resource, "", "Reachable: the connection works"))
     return Policy(name, f"Connects its members to {url}.", tuple(values), transition=True)

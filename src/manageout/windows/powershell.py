@@ -3,8 +3,6 @@
 Their texts stand in ``scripts/*.ps1``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

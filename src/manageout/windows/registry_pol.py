@@ -64,9 +64,7 @@ class RegistryRecord(NamedTuple):
 
     def content(self) -> str | int | tuple[str, ...] | bytes:
         """The data in Python's terms; bytes where the type or the data does not fit."""
-        if self.kind == Kind.DWORD and len(self.data) == 4:
-            return int.from_bytes(self.data, "little")
-        if self.kind == Kind.QWORD and len(self.data) == 8:
+        if (self.kind, len(self.data)) in ((Kind.DWORD, 4), (Kind.QWORD, 8)):
             return int.from_bytes(self.data, "little")
         if self.kind in (Kind.SZ, Kind.EXPAND_SZ, Kind.MULTI_SZ) and len(self.data) % 2 == 0:
             text = self.data.decode("utf-16-le", "replace").removesuffix("\0")
@@ -82,9 +80,9 @@ def build(records: Iterable[RegistryRecord]) -> bytes:
     for record in records:
         if len(record.data) > MAX_DATA:
             raise ValueError(f"{record.value} has {len(record.data)} bytes, at most {MAX_DATA} fit")
-        parts += [_OPEN, _text(record.key), _SEMICOLON, _text(record.value), _SEMICOLON]
-        parts += [struct.pack("<I", record.kind), _SEMICOLON, struct.pack("<I", len(record.data)), _SEMICOLON]
-        parts += [record.data, _CLOSE]
+        numbers = (struct.pack("<I", number) for number in (record.kind, len(record.data)))
+        fields = (_text(record.key), _text(record.value), *numbers, record.data)
+        parts += [_OPEN, _SEMICOLON.join(fields), _CLOSE]
     return b"".join(parts)
 
 
@@ -99,20 +97,14 @@ def parse(data: bytes) -> list[RegistryRecord]:
         raise WireError(f"Registry.pol has version {version}, only 1 is known")
     records: list[RegistryRecord] = []
     while cursor.remaining:
-        _expect(cursor, _OPEN, len(records))
-        key = _name(cursor, "key")
-        _expect(cursor, _SEMICOLON, len(records))
-        value = _name(cursor, "value name")
-        _expect(cursor, _SEMICOLON, len(records))
-        kind = int.from_bytes(cursor.take(4), "little")
-        _expect(cursor, _SEMICOLON, len(records))
-        size = int.from_bytes(cursor.take(4), "little")
-        _expect(cursor, _SEMICOLON, len(records))
+        number = len(records)
+        _expect(cursor, _OPEN, number)
+        key, value = (_name(cursor, what, number) for what in ("key", "value name"))
+        kind, size = (_number(cursor, number) for _ in range(2))
         if size > MAX_DATA:
-            raise WireError(f"record {len(records)}: {size} bytes of data, at most {MAX_DATA} are allowed")
-        content = cursor.take(size)
-        _expect(cursor, _CLOSE, len(records))
-        records.append(RegistryRecord(key, value, kind, content))
+            raise WireError(f"record {number}: {size} bytes of data, at most {MAX_DATA} are allowed")
+        records.append(RegistryRecord(key, value, kind, cursor.take(size)))
+        _expect(cursor, _CLOSE, number)
     return records
 
 
@@ -122,16 +114,24 @@ def _text(text: str) -> bytes:
     return f"{text}\0".encode("utf-16-le")
 
 
-def _name(cursor: Cursor, what: str) -> str:
+def _number(cursor: Cursor, record: int) -> int:
+    value = int.from_bytes(cursor.take(4), "little")
+    _expect(cursor, _SEMICOLON, record)
+    return value
+
+
+def _name(cursor: Cursor, what: str, record: int) -> str:
     units = bytearray()
     while (unit := cursor.take(2)) != b"\0\0":
         units += unit
         if len(units) > 2 * MAX_NAME:
             raise WireError(f"a {what} has more than {MAX_NAME} characters")
     try:
-        return units.decode("utf-16-le")
+        name = units.decode("utf-16-le")
     except UnicodeDecodeError:
         raise WireError(f"a {what} is not UTF-16") from None
+    _expect(cursor, _SEMICOLON, record)
+    return name
 
 
 def _expect(cursor: Cursor, mark: bytes, number: int) -> None:

@@ -1,7 +1,5 @@
 """The texts of scripts and of XML that Windows reads, with ``@@NAME@@`` where a literal belongs."""
 
-from __future__ import annotations
-
 import re
 from importlib.resources import files
 

@@ -1,7 +1,5 @@
 """Bytes that Windows wrote -> text; addresses and dates in it -> values. Pure, and bounded: anybody may write them."""
 
-from __future__ import annotations
-
 import codecs
 import re
 from collections.abc import Iterator
@@ -106,9 +104,8 @@ ZONE = 12 * 3600.0
 
 def _readings(text: str) -> tuple[list[datetime], float] | None:
     """The moments that a date of numbers may be, and the seconds by which its time of day may be later."""
-    text = (
-        text if text.isascii() else re.sub(r"[年月년월]\s?", "-", text).replace("日", " ").replace("일", " ")
-    )
+    if not text.isascii():
+        text = re.sub(r"[年月년월]\s?", "-", text).replace("日", " ").replace("일", " ")
     match = _DATE.search(text)
     if match is None:
         return None
@@ -158,9 +155,8 @@ def _time(text: str) -> tuple[timedelta, float]:
     noon = word.startswith("p") and hour < 12
     hour = hour % 12 if word.startswith("a") and hour == 12 else hour
     unsure = bool(word) and word[0] not in "ap" and hour < 12  # a half of the day in another language
-    return timedelta(
-        hours=hour + 12 * noon, minutes=int(match[2]), seconds=int(match[3] or 0)
-    ), 43200.0 * unsure
+    time = timedelta(hours=hour + 12 * noon, minutes=int(match[2]), seconds=int(match[3] or 0))
+    return time, 43200.0 * unsure
 
 
 _DAY_MONTH = re.compile(r"(?<![\d:])(?P<day>\d{1,2})\.?\s+(?:de\s|d')?(?P<month>[^\W\d]{3,20})")

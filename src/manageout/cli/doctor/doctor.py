@@ -1,7 +1,5 @@
 """``manageout doctor``: the cause, and what mends it."""
 
-from __future__ import annotations
-
 import json
 import sys
 from importlib.resources import files

@@ -1,7 +1,5 @@
 """``manageout doctor --explain CODE`` and ``--rules``: what codes mean, without any evidence."""
 
-from __future__ import annotations
-
 import json
 from difflib import get_close_matches
 

@@ -1,7 +1,5 @@
 """``manageout doctor --live`` and ``--save``: this Linux machine instead of somebody's evidence."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``manageout doctor reach``: why this manager cannot reach that client, hop by hop."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,7 +1,5 @@
 """``manageout leases``."""
 
-from __future__ import annotations
-
 import json
 import time
 from pathlib import Path

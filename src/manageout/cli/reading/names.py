@@ -1,7 +1,5 @@
 """``manageout names``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

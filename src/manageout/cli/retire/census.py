@@ -1,7 +1,5 @@
 """``manageout retire census``."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the steps of ``manageout retire`` have in common."""
 
-from __future__ import annotations
-
 from manageout.cli.options import taking
 from manageout.retire.retirement import Retirement
 from manageout.words import texts

@@ -1,7 +1,5 @@
 """``manageout retire pilot``, ``forward`` and ``undo``: hosts let go, more of them, and back."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """``manageout retire remove``: names and policies go, too."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

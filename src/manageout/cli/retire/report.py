@@ -1,7 +1,5 @@
 """``manageout retire report``: for the change board."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

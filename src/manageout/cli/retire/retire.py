@@ -1,7 +1,5 @@
 """``manageout retire``: the way out of ISATAP, a step at a time."""
 
-from __future__ import annotations
-
 import click
 
 from manageout.cli.commands import Commands

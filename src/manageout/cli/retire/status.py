@@ -1,7 +1,5 @@
 """``manageout retire status``: how far it is, who did what, and what comes next."""
 
-from __future__ import annotations
-
 import json
 import time
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """``manageout retire watch``: how the hosts fare that retire."""
 
-from __future__ import annotations
-
 import json
 import time
 from typing import Any

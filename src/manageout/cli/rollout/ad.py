@@ -1,7 +1,5 @@
 """``manageout rollout gpo --publish | status | undo``: the rendered policies in a real Active Directory."""
 
-from __future__ import annotations
-
 import os
 import textwrap
 from collections.abc import Iterable

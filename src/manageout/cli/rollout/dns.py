@@ -1,7 +1,5 @@
 """``manageout rollout dns``: the router's unique name in the intranet's DNS, and out of it again."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``manageout rollout``: tell chosen Windows machines, and only them, what they need to know; each with its undo."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Files that commands write where the user says."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

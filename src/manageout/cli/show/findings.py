@@ -1,7 +1,5 @@
 """How findings of the doctor are printed."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """How reading commands print: a table for people, ``--json`` for machines, ``--watch`` for both."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import sys

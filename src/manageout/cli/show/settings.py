@@ -1,7 +1,5 @@
 """A command's options from a file, so that it can run as a service: TOML, each option by its long name."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

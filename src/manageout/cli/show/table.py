@@ -4,8 +4,6 @@
 They are drawn here in a few lines rather than by rich, which would double the time of a command.
 """
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import zip_longest

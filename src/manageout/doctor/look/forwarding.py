@@ -1,7 +1,5 @@
 """Whether the kernel of this gateway passes a manager's packets on to a client: its switches, our rules, the route."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 

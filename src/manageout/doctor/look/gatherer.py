@@ -1,7 +1,5 @@
 """What both looks at this machine begin with: whom they may ask, what the daemon answers, what could not be seen."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

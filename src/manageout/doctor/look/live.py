@@ -3,8 +3,6 @@
 What cannot be looked at (no privilege, no such thing here) is told in ``unseen`` and does not keep the others.
 """
 
-from __future__ import annotations
-
 import socket
 import time
 from collections.abc import Callable, Iterable

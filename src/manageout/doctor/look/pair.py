@@ -1,7 +1,5 @@
 """Who is meant by HOST and CLIENT: by name or address, from what daemon, DNS and site file know."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
@@ -88,16 +86,13 @@ def client(
     identity = held["name"] if held else ""
     row = first(clients, lambda each: each["addresses"])
     last = first(audit, lambda each: (each["ipv4"], each["address"]))
-    if row is not None:
-        identity = row["name"]
-    elif not identity:
-        identity = last["name"] if last else text.lower()
+    identity = row["name"] if row is not None else identity or (last["name"] if last else text.lower())
     lease, state = (held["ipv4"] or "", held["state"]) if held else ("", "")
     name = full_name(identity, domain)
     if row is not None:
         stable = [held["address"]] if held and held["address"] else []
-        addresses = [address for address in (*stable, *row["addresses"]) if not address.startswith("fe80:")]
-        unique = tuple(dict.fromkeys(addresses))
+        addresses = dict.fromkeys([*stable, *row["addresses"]])
+        unique = tuple(address for address in addresses if not address.startswith("fe80:"))
         quiet = max(0.0, time.time() - row["last_seen"])
         return ReachedClient(name, True, unique, lease, state, row["peer"], quiet), identity
     peer, gone = (last["peer"], last["until"] or last["since"]) if last else ("", None)

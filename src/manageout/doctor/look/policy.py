@@ -1,7 +1,5 @@
 """What a site file says of one manager and one client: the tables that name them, and what the rules do here. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Literal, NamedTuple

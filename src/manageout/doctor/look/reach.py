@@ -4,8 +4,6 @@ On the gateway: who is connected, lease, policy, and what the client answers the
 hosts, protocol 41. On the manager: names, the router, and the client itself. Elsewhere: names.
 """
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """The records that connected clients should have in the DNS, and what each server has."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

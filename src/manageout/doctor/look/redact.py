@@ -4,12 +4,9 @@ By shape, since secrets stand where nobody expects them; and word for word, for 
 Names, addresses and paths stay: they are what the reader needs.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from manageout.site.tables.site import Site
 
@@ -61,15 +58,10 @@ def _without_value(match: re.Match[str]) -> str:
 
 def secrets_of(site: Site | None) -> set[str]:
     """The words of the key files that a site file names: they must not turn up anywhere."""
-    if site is None:
-        return set()
-    files: list[Path] = []
-    if site.gateway is not None:
-        files.append(site.gateway.key)
-    if site.names is not None and site.names.key_file is not None:
-        files.append(site.names.key_file)
+    keys = [site.gateway.key] if site and site.gateway else []
+    keys += [site.names.key_file] if site and site.names and site.names.key_file else []
     found: set[str] = set()
-    for file in files:
+    for file in keys:
         with contextlib.suppress(OSError), file.open("rb") as stream:
             found |= _secret_words(stream.read(MAX_KEY_FILE).decode("utf-8", "replace"))
     return found

@@ -1,7 +1,5 @@
 """What site file, daemon and certificate of this machine say about a manager and its clients."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from ipaddress import IPv4Address
@@ -20,9 +18,8 @@ def no_lease(site: Site) -> str:
     if site.translation is None:
         return "the site file gives clients no leases ([translation])"
     if site.translation.masquerade:
-        return (
-            "clients hide behind the gateway's address (translation.masquerade): nobody calls them by lease"
-        )
+        hidden = "clients hide behind the gateway's address (translation.masquerade)"
+        return f"{hidden}: nobody calls them by lease"
     return ""
 
 
@@ -34,9 +31,8 @@ def certificate(site: Site) -> str:
     if found.error:
         return f"{found.place}: {found.error}"
     if not found.not_before <= now <= found.not_after:
-        first, last, today = (
-            time.strftime("%Y-%m-%d", time.gmtime(at)) for at in (found.not_before, found.not_after, now)
-        )
+        moments = map(time.gmtime, (found.not_before, found.not_after, now))
+        first, last, today = (time.strftime("%Y-%m-%d", moment) for moment in moments)
         return f"{found.place} is valid from {first} to {last}, today is {today}"
     return ""
 
@@ -46,11 +42,9 @@ def isatap(
 ) -> Isatap:
     """The manager ``host`` as the ISATAP router of this machine knows it; rows as the daemon tells them."""
     row = next((each for each in hosts if each["ipv4"] == str(host)), None)
-    now, refused = time.time(), 0
-    for drop in drops:
-        recent = (drop["last"] or 0) > now - RECENT
-        if recent and (drop["reason"], drop["source"]) == ("host-not-allowed", str(host)):
-            refused += drop["count"]
+    now, what = time.time(), ("host-not-allowed", str(host))
+    mine = (drop for drop in drops if (drop["reason"], drop["source"]) == what)
+    refused = sum(drop["count"] for drop in mine if (drop["last"] or 0) > now - RECENT)
     last = max(row["last_rs"], row["last_packet"]) if row is not None else 0.0
     return Isatap(
         any(host in network for network in table.hosts),

@@ -4,8 +4,6 @@ Everything is bounded, passes the :class:`Redactor`, and is written in one step 
 such an archive again by its ``live.json``.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import platform
@@ -61,8 +59,7 @@ def _members(
     yield "versions.txt", _versions()
     yield "site.toml", _text(site_file)
     if wanted.plan is not None:
-        rows = (f"{name}: {value}" for name, value in vars(wanted.plan).items())
-        yield "plan.txt", "\n".join(rows) + "\n"
+        yield "plan.txt", "".join(f"{name}: {value}\n" for name, value in vars(wanted.plan).items())
     for command in holds["control"]:
         yield f"control/{command}.json", _answer(wanted, command)
     for name, argv in holds["programs"].items():
@@ -86,9 +83,7 @@ def _output(argv: Sequence[str]) -> str:
     if shutil.which(argv[0]) is None:
         return f"{argv[0]} is not installed\n"
     try:
-        result = subprocess.run(
-            argv, capture_output=True, check=False, timeout=WAIT, stdin=subprocess.DEVNULL
-        )
+        result = subprocess.run(argv, capture_output=True, timeout=WAIT, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{argv[0]}: {type(error).__name__}\n"
     text = result.stdout[: MAX_MEMBER * 2].decode("utf-8", "replace")
@@ -104,11 +99,7 @@ def _text(path: Path) -> str:
 
 
 def _versions() -> str:
-    lines = [
-        f"manageout {__version__}",
-        f"python {platform.python_version()}",
-        f"kernel {platform.release()} {platform.machine()}",
-        f"time {time.time():.0f}",
-    ]
+    lines = [f"manageout {__version__}", f"python {platform.python_version()}"]
+    lines += [f"kernel {platform.release()} {platform.machine()}", f"time {time.time():.0f}"]
     programs = (("nft", "--version"), ("ip", "-V"), ("samba-tool", "--version"))
     return "\n".join([*lines, *(f"{argv[0]}: {_output(argv).strip()}" for argv in programs)]) + "\n"

@@ -4,9 +4,8 @@ First what both ways need (names, permission, the client's connection), then the
 A hop that fails names the finding that explains it (:mod:`manageout.doctor.rules.reach`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
+from itertools import chain
 
 from manageout.doctor.reach.reach import ClientAnswer, ReachFacts, ReachHop, Verdict, Way
 from manageout.service.probe.results import BLOCKED, DnsAnswer, PathMtu
@@ -27,18 +26,12 @@ Row = tuple[str, Verdict, str, str]
 
 def hops(reach: ReachFacts) -> list[ReachHop]:
     """Every hop in order; a broken daemon or an unknown manager ends the walk."""
-    ways: dict[Way, Iterator[Row]] = {"both": _both(reach), "lease": _lease(reach), "isatap": _isatap(reach)}
+    both = chain(_names(reach), _policy(reach), _connection(reach), _forwarding(reach))
+    ways: dict[Way, Iterator[Row]] = {"both": both, "lease": _lease(reach), "isatap": _isatap(reach)}
     found = [ReachHop("both", *row) for row in _ends(reach)]
     if not any(hop.verdict == "fails" for hop in found):
         found += [ReachHop(way, *row) for way, rows in ways.items() for row in rows]
     return found
-
-
-def _both(reach: ReachFacts) -> Iterator[Row]:
-    yield from _names(reach)
-    yield from _policy(reach)
-    yield from _connection(reach)
-    yield from _forwarding(reach)
 
 
 def _ends(reach: ReachFacts) -> Iterator[Row]:
@@ -137,12 +130,8 @@ def _connection(reach: ReachFacts) -> Iterator[Row]:
     else:
         lease = f"; its lease {target.lease} is kept for it" if target.lease_state == "grace" else ""
         last = f", last from {target.peer}" if target.peer else ""
-        yield (
-            "client connected",
-            "fails",
-            f"{target.name} is not connected{last}{lease}",
-            "REACH-CLIENT-OFFLINE",
-        )
+        words = f"{target.name} is not connected{last}{lease}"
+        yield "client connected", "fails", words, "REACH-CLIENT-OFFLINE"
 
 
 def _forwarding(reach: ReachFacts) -> Iterator[Row]:
@@ -183,12 +172,11 @@ def _to_lease(reach: ReachFacts) -> Iterator[Row]:
         else:
             words = f"nobody answers ARP for {reach.target.lease} on {way.device}"
             yield "intranet to gateway", "fails", words, "REACH-LEASE-NO-WAY"
-    elif ping is not None:
-        if ping.seconds is not None:
-            yield "lease answers", "ok", f"ping {ping.target}: {ping.seconds * 1000:.1f} ms", ""
-        elif ping.by and not ping.error.startswith("prohibited"):
-            words = f"ping {ping.target}: {ping.by} says {ping.error}"
-            yield "way to the lease", "fails", words, _nobody(reach, "lease", ping.by)
+    elif ping is not None and ping.seconds is not None:
+        yield "lease answers", "ok", f"ping {ping.target}: {ping.seconds * 1000:.1f} ms", ""
+    elif ping is not None and ping.by and not ping.error.startswith("prohibited"):
+        words = f"ping {ping.target}: {ping.by} says {ping.error}"
+        yield "way to the lease", "fails", words, _nobody(reach, "lease", ping.by)
 
 
 def _isatap(reach: ReachFacts) -> Iterator[Row]:
@@ -196,8 +184,8 @@ def _isatap(reach: ReachFacts) -> Iterator[Row]:
         yield "way by ISATAP", "unused", reach.isatap_unused, ""
         return
     if reach.isatap is not None and reach.isatap.allowed and reach.isatap.retires:
-        words = f"{', '.join(reach.host_addresses)} is told to let go of ISATAP (manageout retire)"
-        yield "way by ISATAP", "unused", words, ""
+        who = ", ".join(reach.host_addresses)
+        yield "way by ISATAP", "unused", f"{who} is told to let go of ISATAP (manageout retire)", ""
         return
     yield from _router_name(reach)
     yield from _router(reach)
@@ -236,22 +224,19 @@ def _router(reach: ReachFacts) -> Iterator[Row]:
         yield "ISATAP router", "fails", f"{asked}: no route to the client", "REACH-NO-ROUTE"
     elif answer.advertisement is not None:
         yield "ISATAP router", "ok", f"{asked}: it advertises", ""
-    elif "does not speak" in answer.error:
-        yield "ISATAP router", "fails", f"{asked}: {answer.error}", "REACH-ROUTER-OFF"
-    elif "manager" not in reach.views:
+    elif "manager" not in reach.views and "does not speak" not in answer.error:
         yield "ISATAP router", "unseen", f"it answers managers only: {RUN_ON['router']}", ""
-    elif "packet filter" in answer.error:
-        yield "ISATAP router", "fails", f"{asked}: {answer.error}", "REACH-PROTOCOL-41"
     else:
-        yield "ISATAP router", "fails", f"{asked}: {answer.error}", "REACH-ROUTER-SILENT"
+        known = {"does not speak": "REACH-ROUTER-OFF", "packet filter": "REACH-PROTOCOL-41"}
+        code = next((code for part, code in known.items() if part in answer.error), "REACH-ROUTER-SILENT")
+        yield "ISATAP router", "fails", f"{asked}: {answer.error}", code
 
 
 def _beyond(reach: ReachFacts) -> Row:
     """The ISATAP router is another machine; the gateway can look through it."""
     ping = reach.beyond
     if ping is not None and ping.seconds is not None:
-        words = f"the manager answers a ping to {ping.target} through it"
-        return "ISATAP router", "ok", words, ""
+        return "ISATAP router", "ok", f"the manager answers a ping to {ping.target} through it", ""
     if ping is not None and ping.by and ping.error == NO_ROUTE:
         words = f"ping {ping.target}: {ping.by} says {ping.error}"
         return "ISATAP router", "fails", words, "REACH-ROUTER-OFF"
@@ -323,7 +308,7 @@ def _size(way: Way, path: PathMtu) -> Row:
 def _said(reach: ReachFacts, answer: ClientAnswer) -> tuple[Verdict, str, str]:
     echo, tcp = answer.echo, answer.tcp
     pinged = echo.seconds is not None
-    ping = f"ping {echo.seconds * 1000:.1f} ms" if echo.seconds is not None else f"no ping ({echo.error})"
+    ping = f"no ping ({echo.error})" if echo.seconds is None else f"ping {echo.seconds * 1000:.1f} ms"
     if not pinged and reach.target.quiet is not None:
         # Nobody knows whether it still lives: dead peers are found out later than this.
         ping += f", and nothing has come from it for {reach.target.quiet:.0f} s"
@@ -340,13 +325,12 @@ def _said(reach: ReachFacts, answer: ClientAnswer) -> tuple[Verdict, str, str]:
     if tcp.result == "silent":
         code = "REACH-CLIENT-FIREWALL" if pinged else "REACH-CLIENT-SILENT"
         return "fails", f"{port}: {tcp.error}; {ping}", code
-    what = "prohibited" if tcp.result == "prohibited" else tcp.error
-    said = f"{port}: {tcp.by or 'somebody'} says {what}; {ping}"
-    if tcp.by in (tcp.target, *reach.target.addresses):
-        return "fails", said, "REACH-CLIENT-FIREWALL"
+    what, code = tcp.error, _nobody(reach, answer.way, tcp.by)
     if tcp.result == "prohibited":
-        return "fails", said, "REACH-PROHIBITED"
-    return "fails", said, _nobody(reach, answer.way, tcp.by)
+        what, code = "prohibited", "REACH-PROHIBITED"
+    if tcp.by in (tcp.target, *reach.target.addresses):
+        code = "REACH-CLIENT-FIREWALL"
+    return "fails", f"{port}: {tcp.by or 'somebody'} says {what}; {ping}", code
 
 
 def _nobody(reach: ReachFacts, way: Way, by: str) -> str:

@@ -3,8 +3,6 @@
 Whatever cannot be seen from here is None or empty; nothing is guessed.
 """
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 from manageout.service.probe.results import DnsAnswer, Echo, PathMtu, RouterAnswer, TcpAnswer

@@ -1,7 +1,5 @@
 """Evidence files -> facts, one machine a file (or a folder in an archive): bounded, whatever they hold."""
 
-from __future__ import annotations
-
 import struct
 import time
 import zipfile
@@ -16,6 +14,7 @@ from manageout.doctor.read import pasted as read_text
 from manageout.doctor.read.text import MAX_BYTES, decode, lines, printable
 from manageout.doctor.report import live_json
 from manageout.errors import ManageoutError
+from manageout.words import texts
 
 MAX_FILES = 200
 MAX_TOTAL = 32 * 1024 * 1024
@@ -45,8 +44,10 @@ def read(paths: Iterable[Path]) -> list[Facts]:
         for file in _files(path):
             count, total = count + 1, total + len(file.data)
             if count > MAX_FILES or total > MAX_TOTAL:
-                hint = f"at most {MAX_FILES} files and {MAX_TOTAL >> 20} MB are looked at: give fewer"
-                raise ManageoutError(f"{printable(str(path))}: too much evidence", hint)
+                bounds = {"files": MAX_FILES, "megabytes": MAX_TOTAL >> 20}
+                raise ManageoutError(
+                    *texts("manageout.doctor.read", "too-much", path=printable(str(path)), **bounds)
+                )
             try:
                 _add(machines, file.name, decode(file.data), file.cut)
             except ManageoutError as error:
@@ -70,22 +71,17 @@ def _understood(machines: dict[str, Facts]) -> list[Facts]:
     """Evidence of which not a word is known would look like health."""
     found = list(machines.values())
     if not any(facts.understood for facts in found):
-        hint = "give what the collector wrote (--collector prints it), or ipconfig /all, netsh and cmdlets"
-        message = "nothing could be judged: not a word there is the output of a command that the doctor knows"
-        raise ManageoutError(message, hint)
+        raise ManageoutError(*texts("manageout.doctor.read", "nothing"))
     return found
 
 
 def _add(machines: dict[str, Facts], name: str, text: str, cut: bool = False) -> None:
     """A file of the collector is a machine; texts of one folder belong together, where they name the same one."""
-    if live_json.is_live(text):
-        facts = machines[name] = Facts(name, read_at=time.time())
-        live_json.read(facts, text)
-        return
-    if read_json.is_bundle(text):
-        facts = machines[name] = Facts(name, read_at=time.time())
-        read_json.read(facts, text)
-        return
+    for claims, reader in ((live_json.is_live, live_json.read), (read_json.is_bundle, read_json.read)):
+        if claims(text):
+            machines[name] = Facts(name, read_at=time.time())
+            reader(machines[name], text)
+            return
     folder = str(PurePosixPath(name).parent)
     place = name if folder == "." else folder
     facts = machines.setdefault(place, Facts(place, read_at=time.time()))
@@ -111,14 +107,13 @@ def _files(path: Path) -> Iterator[_File]:
         else:
             yield found
     except OSError as error:
-        message = f"{printable(str(path))}: {error.strerror or error}"
-        raise ManageoutError(message, "check the name, and who may read it") from None
+        words = f"{printable(str(path))}: {error.strerror or error}"
+        raise ManageoutError(words, "check the name, and who may read it") from None
 
 
 def _start(path: Path, name: str) -> _File:
     with path.open("rb") as file:
-        data = file.read(MAX_BYTES)
-        return _File(name, data, bool(file.read(1)))
+        return _File(name, file.read(MAX_BYTES), bool(file.read(1)))
 
 
 def _members(path: Path) -> Iterator[_File]:
@@ -152,8 +147,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> _Fi
     if member.compress_type not in _PLAIN:
         raise zipfile.BadZipFile("a member is neither stored nor deflated")
     with archive.open(member) as file:
-        data = file.read(MAX_BYTES)
-        return _File(f"{name}/{member.filename}", data, bool(file.read(1)))
+        return _File(f"{name}/{member.filename}", file.read(MAX_BYTES), bool(file.read(1)))
 
 
 def _directory_size(file: BinaryIO) -> int:

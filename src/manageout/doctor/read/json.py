@@ -1,7 +1,5 @@
 """The collector's JSON (``manageout doctor --collector`` prints the script) -> facts. CIM's words, in no language."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -43,12 +41,10 @@ def read(facts: Facts, text: str) -> None:
     facts.sections = frozenset(name for name in READERS if name in found)
     facts.understood = bool(facts.sections or bundle.get("errors"))
     for name, reader in READERS.items():
-        rows = found.get(name)
-        if rows is not None:
+        if (rows := found.get(name)) is not None:
             add(facts, name, reader, rows)
-    for name, message in (
-        (bundle.get("errors") or {}).items() if isinstance(bundle.get("errors"), dict) else ()
-    ):
+    errors = bundle.get("errors")
+    for name, message in errors.items() if isinstance(errors, dict) else ():
         if len(facts.unread) < MAX_ITEMS:
             facts.unread.append(f"{name}: {message}"[:MAX_TEXT])
     _role(facts, found)

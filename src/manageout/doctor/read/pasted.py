@@ -3,8 +3,6 @@
 :mod:`~manageout.doctor.pasted.segments` cuts the text; here each output is given to the reader of its kind.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address
@@ -84,12 +82,7 @@ def _said(lines: list[str], parts: list[Part], machines: list[Facts]) -> None:
     first = next((number for number, part in enumerate(parts) if part.kind or part.command), 0)
     above = [line for part in parts[:first] for line in part.lines]
     alone = machines[0] if len(machines) == 1 and not (machines[0].computer and told.servers) else None
-    if (
-        alone is not None
-        and alone.role == "unknown"
-        and not _follows(alone)
-        and prose.speaks_of_a_server(above)
-    ):
+    if alone and alone.role == "unknown" and not _follows(alone) and prose.speaks_of_a_server(above):
         alone.role = "server"
     clients = [one for one in machines if one.iphttps_error is None and one.role != "server"]
     failed = [one for one in clients if one.iphttps_url is not None] or (clients if told.url else [])
@@ -103,12 +96,10 @@ def _prefixes(machines: list[Facts]) -> None:
     """Of which clients the targets are that were not reached: a server beside says it."""
     known = [one.client_prefix for one in machines if one.client_prefix is not None]
     for one in machines:
-        one.unreached = [
-            each._replace(prefix=next((seen for seen in known if each.target in seen.value), None))
-            if isinstance(each.target, IPv6Address)
-            else each
-            for each in one.unreached
-        ]
+        for number, each in enumerate(one.unreached):
+            if isinstance(target := each.target, IPv6Address):
+                prefix = next((seen for seen in known if target in seen.value), None)
+                one.unreached[number] = each._replace(prefix=prefix)
 
 
 def _follows(facts: Facts) -> bool:
@@ -146,11 +137,8 @@ def _finish(facts: Facts) -> None:
         isatap = facts.of_kind("isatap")
         tunnels = [*isatap, *facts.of_kind("iphttps")]
         manages = facts.isatap_state is not None and facts.isatap_state.value in ("enabled", "automatic")
-        if (
-            (facts.iphttps_url is not None or facts.nrpt)
-            and not manages
-            and not any(one.ipv6 for one in isatap)
-        ):
+        follows = facts.iphttps_url is not None or facts.nrpt
+        if follows and not manages and not any(one.ipv6 for one in isatap):
             facts.role = "client"
         elif any(one.advertising is not None and one.advertising.value for one in tunnels):
             facts.role = "server"  # no host advertises, and no client
@@ -158,12 +146,8 @@ def _finish(facts: Facts) -> None:
             facts.role = "server"
         elif facts.block_list is not None and facts.isatap_state is None and not facts.interfaces:
             facts.role = "dns"
-    if (
-        facts.routes is None
-        and facts.active_routes
-        and facts.role != "server"
-        and facts.load_balancing is None
-    ):
+    serves = facts.role == "server" or facts.load_balancing is not None
+    if facts.routes is None and facts.active_routes and not serves:
         facts.routes = facts.active_routes
 
 
@@ -176,11 +160,11 @@ def _serves(facts: Facts) -> bool:
 
     if any({1, 2} <= held for held in ends("iphttps")) or any(1 in held for held in ends("isatap")):
         return True
-    client = (
-        facts.iphttps_url is not None or facts.nrpt or any(one.gateways for one in facts.of_kind("isatap"))
-    )
-    hops = {hop for _, hop in facts.gateways} | {
-        hop for one in facts.of_kind("other") for hop in one.gateways
+    follows = any(one.gateways for one in facts.of_kind("isatap"))
+    client = facts.iphttps_url is not None or facts.nrpt or follows
+    hops = {
+        *(hop for _, hop in facts.gateways),
+        *(hop for one in facts.of_kind("other") for hop in one.gateways),
     }
     outside = {public(hop) for hop in hops if isinstance(hop, IPv4Address)}
     return bool(facts.told.direct) and not client and outside == {True, False}

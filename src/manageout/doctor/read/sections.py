@@ -3,26 +3,16 @@
 CIM's words, in no language. A property that is not there says nothing.
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from itertools import islice
 from typing import Any
 
+from manageout.doctor import facts as model
 from manageout.doctor.console import settings as netsh
 from manageout.doctor.console import system
-from manageout.doctor.facts import (
-    Facts,
-    FirewallRule,
-    Interface,
-    Lookup,
-    NrptRule,
-    Seen,
-    WindowsRoute,
-    kind_of,
-)
+from manageout.doctor.facts import Facts, NrptRule, Seen, kind_of
 from manageout.windows.policies import IPHTTPS
 from manageout.windows.text import ipv6_network
 from manageout.wire.address import embedded_isatap
@@ -102,7 +92,7 @@ _CONNECTED = {"Up": True, "Disconnected": False, "Not Present": False, "Disabled
 """What Get-NetAdapter says; Get-NetIPInterface has the last word."""
 
 
-def _at(facts: Facts, index: object, name: str = "") -> Interface:
+def _at(facts: Facts, index: object, name: str = "") -> model.Interface:
     return facts.named(name, index if isinstance(index, int) else None)
 
 
@@ -133,10 +123,8 @@ def _addresses(facts: Facts, row: Row) -> None:
     address = ip_address(text)
     index = int(zone) if zone.isdecimal() and len(zone) < 10 else None
     interface = _at(facts, row.get("InterfaceIndex", index), str(row.get("InterfaceAlias") or ""))
-    if isinstance(address, IPv4Address):
-        own: list[Any] = interface.ipv4
-    else:
-        own = interface.link_local if address.is_link_local else interface.ipv6
+    six = interface.link_local if address.is_link_local else interface.ipv6
+    own: list[Any] = interface.ipv4 if isinstance(address, IPv4Address) else six
     if interface.kind == "other" and isinstance(address, IPv6Address) and embedded_isatap(address.packed):
         interface.kind = "isatap"  # nobody else forms such an address (RFC 5214 6.1)
     interface.shown[address] = str(row["IPAddress"])[:MAX_TEXT]
@@ -152,20 +140,17 @@ def _routes(facts: Facts, rows: Iterator[Row]) -> None:
         hop = IPv6Address(str(row.get("NextHop") or "::").partition("%")[0])
         index, alias = row.get("InterfaceIndex"), str(row.get("InterfaceAlias") or "")
         if not isinstance(index, int):
-            index = next(
-                (one.index for one in facts.interfaces if alias and one.name.lower() == alias.lower()), None
-            )
+            called = (one.index for one in facts.interfaces if alias and one.name.lower() == alias.lower())
+            index = next(called, None)
         where = f" interface {index or alias}" if index or alias else ""
         quote = f"route {prefix} next hop {hop}{where} Publish {row.get('Publish')}"
         published = str(row["Publish"]) in ("Yes", "Age") if row.get("Publish") else None
-        own = (
-            prefix.prefixlen == 128
-            and prefix.is_link_local
-            and embedded_isatap(prefix.network_address.packed)
-        )
+        single = prefix.prefixlen == 128 and prefix.is_link_local
+        own = single and embedded_isatap(prefix.network_address.packed)
         if index and own and (one := facts.named("", index)).kind == "other":
             one.kind = "isatap"
-        facts.routes.append(WindowsRoute(prefix, index or 0, hop if int(hop) else None, published, quote))
+        way = hop if int(hop) else None
+        facts.routes.append(model.WindowsRoute(prefix, index or 0, way, published, quote))
     for route in facts.routes:
         interface = facts.interface(route.interface)
         known = interface.gateways if interface is not None else []
@@ -189,10 +174,8 @@ def _services(facts: Facts, row: Row) -> None:
 @READERS.whole("registry")
 def _registry(facts: Facts, rows: Iterator[Row]) -> None:
     for row in rows:
-        key, name = str(row["Key"]), str(row["Name"])
-        facts.registry[key.lower(), name.lower()] = Seen(
-            row.get("Value"), f"HKLM\\{key}\\{name} = {row.get('Value')}"
-        )
+        key, name, value = str(row["Key"]), str(row["Name"]), row.get("Value")
+        facts.registry[key.lower(), name.lower()] = Seen(value, f"HKLM\\{key}\\{name} = {value}")
     system.isatap_policy(facts)
 
 
@@ -219,12 +202,15 @@ def _iphttps_configuration(facts: Facts, row: Row) -> None:
 def _nrpt(facts: Facts, rows: Iterator[Row]) -> None:
     facts.nrpt = []
     for row in rows:
-        other = tuple(texts(row.get("NameServers")))
-        servers = tuple(texts(row.get("DirectAccessDnsServers"))) or other
-        for namespace in texts(row.get("Namespace")):
-            words = ", ".join(servers) or "no server (an exemption)"
-            quote = f"name rule {namespace}: {words}"
-            facts.nrpt.append(NrptRule(namespace, servers, quote, direct=servers != other))
+        other = texts(row.get("NameServers"))
+        servers = texts(row.get("DirectAccessDnsServers")) or other
+        facts.nrpt += _name_rules(row, "name rule", servers, servers != other)
+
+
+def _name_rules(row: Row, what: str, servers: Sequence[str], direct: bool) -> Iterator[NrptRule]:
+    words = ", ".join(servers) or "no server (an exemption)"
+    for namespace in texts(row.get("Namespace")):
+        yield NrptRule(namespace, tuple(servers), f"{what} {namespace}: {words}", direct)
 
 
 def texts(value: object) -> list[str]:
@@ -246,9 +232,8 @@ def _location(facts: Facts, row: Row) -> None:
 @READERS.each("blockList")
 def _block_list(facts: Facts, row: Row) -> None:
     names = tuple(name.lower() for name in texts(row.get("List"))) if row.get("Enable") else ()
-    facts.block_list = Seen(
-        names, f"Get-DnsServerGlobalQueryBlockList: Enable {row.get('Enable')}, List {row.get('List')}"
-    )
+    quote = f"Get-DnsServerGlobalQueryBlockList: Enable {row.get('Enable')}, List {row.get('List')}"
+    facts.block_list = Seen(names, quote)
 
 
 _BALANCING = (("nlb", "nlb"), ("networkload", "nlb"), ("thirdparty", "external"), ("external", "external"))
@@ -338,11 +323,8 @@ def _words(command: str, **names: str) -> Callable[[Facts, Row], None]:
 
 READERS.each("teredo")(_words("Get-NetTeredoConfiguration", Type="teredo_type"))
 READERS.each("teredoState")(_words("Get-NetTeredoState", State="teredo_state", Error="teredo_error"))
-READERS.each("nrptGlobal")(
-    _words(
-        "Get-DnsClientNrptGlobal", EnableDAForAllNetworks="nrpt_for", SecureNameQueryFallback="nrpt_fallback"
-    )
-)
+_GLOBAL = {"EnableDAForAllNetworks": "nrpt_for", "SecureNameQueryFallback": "nrpt_fallback"}
+READERS.each("nrptGlobal")(_words("Get-DnsClientNrptGlobal", **_GLOBAL))
 
 
 @READERS.each("ncsi")
@@ -389,7 +371,7 @@ def _lookups(facts: Facts, row: Row) -> None:
     error = str(row.get("Error") or "")
     words = ", ".join(map(str, addresses)) or error or "no address"
     quote = f"Resolve-DnsName {row['Name']} -Type {row.get('Type')}: {words}"
-    facts.lookups.append(Lookup(str(row["Name"]), "", addresses, error, quote))
+    facts.lookups.append(model.Lookup(str(row["Name"]), "", addresses, error, quote))
 
 
 @READERS.whole("rules")
@@ -404,7 +386,7 @@ def add_rules(facts: Facts, rows: Iterable[Row], *, whole: bool = True) -> None:
     for row in rows:
         edge, remote = row.get("EdgeTraversalPolicy"), texts(row.get("RemoteAddress"))
         scope = f", from {', '.join(remote)}" if remote else ""
-        one = FirewallRule(
+        one = model.FirewallRule(
             str(row.get("Protocol") or ""),
             tuple(texts(row.get("LocalPort"))),
             frozenset(word.strip().lower() for word in str(row.get("Profile")).split(",")),
@@ -429,11 +411,8 @@ def _local(facts: Facts, rows: Iterator[Row]) -> None:
     for row in rows:
         direct = texts(row.get("DirectAccessDnsServers"))
         enabled = bool(direct) or row.get("DirectAccessEnabled") is True
-        servers = (*direct, *texts(row.get("NameServers")))
-        words = ", ".join(servers) or "no server (an exemption)"
-        for namespace in texts(row.get("Namespace")):
-            quote = f"own name rule {namespace}: {words}"
-            facts.nrpt_local.append(NrptRule(namespace, servers, quote, enabled))
+        servers = [*direct, *texts(row.get("NameServers"))]
+        facts.nrpt_local += _name_rules(row, "own name rule", servers, enabled)
 
 
 @READERS.each("nrptPolicy")

@@ -2,8 +2,6 @@
 and web pages did to them (:mod:`~manageout.doctor.pasted.lines`).
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from itertools import islice
@@ -57,10 +55,8 @@ def outputs(rows: list[str]) -> tuple[list[Part], list[str]]:
     """The outputs in ``rows`` (of :func:`lines`), and in words what was too much to be looked at."""
     found = list(islice(parts(rows[:MAX_LINES]), MAX_PARTS + 1))
     bounds = ((len(rows), MAX_LINES, "lines"), (len(found), MAX_PARTS, "outputs"))
-    told = [
-        f"more than {most} {what}: the rest was not looked at" for held, most, what in bounds if held > most
-    ]
-    return found[:MAX_PARTS], told
+    over = (f"more than {most} {what}" for held, most, what in bounds if held > most)
+    return found[:MAX_PARTS], [f"{words}: the rest was not looked at" for words in over]
 
 
 def _row(line: str) -> str:
@@ -79,9 +75,8 @@ def _uncut(rows: list[str]) -> list[str]:
     for line in rows:
         table = (table and bool(line)) or powershell_table.reach(found, line) > 0
         open_word = bool(found) and _OPEN.search(found[-1]) is not None and _CLOSES.match(line) is not None
-        if open_word or (
-            cut and not table and _is_rest(line) and not found[-1].endswith(":") and len(found[-1]) < MAX_LINE
-        ):
+        rest = cut and not table and _is_rest(line) and not found[-1].endswith(":")
+        if open_word or (rest and len(found[-1]) < MAX_LINE):
             found[-1] += line.rstrip()
         else:
             found.append(line.rstrip())

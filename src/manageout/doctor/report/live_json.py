@@ -1,7 +1,5 @@
 """Live facts <-> JSON. What is read was written by anybody: every value is checked against its type."""
 
-from __future__ import annotations
-
 import json
 import math
 import types
@@ -47,12 +45,11 @@ def read(facts: Facts, text: str) -> None:
 
 def _plain(value: object) -> object:
     """NamedTuples as objects, other tuples as lists."""
-    if isinstance(value, tuple):
-        fields = getattr(value, "_fields", None)
-        if fields is not None:
-            return {name: _plain(item) for name, item in zip(fields, value, strict=True)}
-        return [_plain(item) for item in value]
-    return value
+    if not isinstance(value, tuple):
+        return value
+    items = [_plain(item) for item in value]
+    fields = getattr(value, "_fields", None)
+    return items if fields is None else dict(zip(fields, items, strict=True))
 
 
 def _typed(kind: Any, value: Any) -> object:

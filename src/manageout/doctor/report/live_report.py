@@ -1,7 +1,5 @@
 """What a look at a running machine found, in lines for people: the healthy things too."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from manageout.service.probe.results import Advertisement, Live, PathMtu, RouterAnswer

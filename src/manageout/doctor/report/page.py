@@ -1,7 +1,5 @@
 """The troubleshooting page of the guide, from the rules: never out of date."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib.resources import files
 

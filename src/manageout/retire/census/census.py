@@ -3,8 +3,6 @@
 A source that was asked for by name must be readable; of the others, those that are not are listed as not seen.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

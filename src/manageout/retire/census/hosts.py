@@ -1,7 +1,5 @@
 """Who is an ISATAP host: the registries of routers and the addresses in the DNS, put together by IPv4 address. Pure."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress

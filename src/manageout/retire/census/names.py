@@ -1,7 +1,5 @@
 """Who publishes `isatap` and the router's name: every DNS server is asked by itself, and zones are read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from manageout.directory.dns.zone_records import ZoneRecord

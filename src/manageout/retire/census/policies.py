@@ -1,7 +1,5 @@
 """Which group policies set ISATAP: in Active Directory, in a folder of backups, in exported reports."""
 
-from __future__ import annotations
-
 import base64
 import re
 from collections.abc import Iterator

@@ -115,15 +115,13 @@ class TlsStream:
     def _decrypt(self, plain: memoryview) -> int:
         # The stub does not know that read() fills a buffer and then returns a number.
         read = cast("Callable[[int, memoryview], int]", self.tls.read)
-        end, size, incoming, pending = 0, len(plain), self._incoming, self.tls.pending
+        end, size = 0, len(plain)
         try:
             while end < size:
                 got = read(size - end, plain[end:])
                 if not got:
                     break
                 end += got
-                if not incoming.pending and not pending():
-                    return end  # another read would find nothing, and say so by an exception
         except ssl.SSLWantReadError:
             return end
         except ssl.SSLZeroReturnError:

@@ -11,7 +11,7 @@ import pytest
 from manageout.cli.commands import cli
 from manageout.cli.show.output import ago, duration, moment, printable, size
 from tests.tools.commands import MANAGEOUT, run
-from tests.unit.cli.reading.test_hosts import NEVER
+from tests.unit.cli.reading.test_tables_hosts import NEVER
 from tests.unit.conftest import Serve
 
 

@@ -11,7 +11,7 @@ import click
 from manageout.cli.commands import cli
 from manageout.cli.show.table import COLUMNS, Column, table
 from tests.tools.commands import run
-from tests.unit.cli.reading.test_hosts import NEVER
+from tests.unit.cli.reading.test_tables_hosts import NEVER
 from tests.unit.conftest import Serve
 
 Cells = tuple[str, ...]

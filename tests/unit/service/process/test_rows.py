@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from manageout.cli.reading import clients, drops, hosts, leases, sessions, status
+from manageout.cli.reading import leases, status, tables
 from manageout.linux.bpf.fast_path import FastPath
 from manageout.linux.netlink.conntrack import ConntrackEntry
 from manageout.linux.netlink.links import Netlink
@@ -135,12 +135,12 @@ def test_an_answer_is_as_published(command: str, answers: dict[str, Any]) -> Non
     ("command", "render"),
     [
         ("status", status.render),
-        ("hosts", hosts.render),
-        ("clients", clients.render),
+        ("hosts", tables.render_hosts),
+        ("clients", tables.render_clients),
         ("leases", leases.render),
         ("audit", leases.render_audit),
-        ("drops", drops.render),
-        ("sessions", sessions.render),
+        ("drops", tables.render_drops),
+        ("sessions", tables.render_sessions),
     ],
 )
 def test_an_answer_is_read(command: str, render: Callable[[Any], str], answers: dict[str, Any]) -> None:

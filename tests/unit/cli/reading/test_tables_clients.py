@@ -6,7 +6,7 @@ import time
 
 import click
 
-from manageout.cli.reading.clients import render
+from manageout.cli.reading.tables import render_clients as render
 from manageout.service.process.rows import ClientRow
 
 

@@ -6,7 +6,7 @@ import time
 
 import click
 
-from manageout.cli.reading.hosts import render
+from manageout.cli.reading.tables import render_hosts as render
 from manageout.service.process.rows import HostRow
 
 NEVER: HostRow = {

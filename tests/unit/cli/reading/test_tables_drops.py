@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from manageout.cli.reading.drops import render
+from manageout.cli.reading.tables import render_drops as render
 from manageout.service.process.rows import DropRow
 
 

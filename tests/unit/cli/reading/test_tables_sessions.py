@@ -6,7 +6,7 @@ import time
 
 import click
 
-from manageout.cli.reading.sessions import render
+from manageout.cli.reading.tables import render_sessions as render
 from manageout.service.process.rows import SessionRow
 
 ROW: SessionRow = {
