@@ -14,7 +14,7 @@ WORKERS ?= 3
 # Each worker has namespaces of its own, within those of the whole; system tests wait more than they compute.
 SIDE_BY_SIDE := --tx '$(WORKERS)*popen//python=scripts/private $(BIN)/python' --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo demo-ad test check lint type contracts bench bench-beside format coverage fuzz bpf wheel package test-package clean packages-demo packages-ad packages-test packages-bench packages-kernels packages-kernels-inside test-kernels
+.PHONY: help setup demo demo-ad test check lint type contracts bench bench-beside format coverage fuzz bpf wheel sbom package test-package clean packages-demo packages-ad packages-test packages-bench packages-kernels packages-kernels-inside test-kernels
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -70,6 +70,12 @@ bpf: $(VENV)/runtime ## compile the eBPF programs (only what changed)
 # Of the last commit: the same sources give the same bytes, whenever they are built.
 wheel: $(VENV)/runtime ## the Python wheel for this platform, eBPF objects inside, and the sources: dist/
 	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BIN)/python -m hatchling build -d dist
+
+# Of what is pinned; the Debian package brings one of what is really in it.
+sbom: ## what the program is made of, as CycloneDX: dist/manageout.cdx.json
+	@test -x build/sbom/bin/cyclonedx-py || { $(PYTHON) -m venv build/sbom && build/sbom/bin/pip --quiet install --require-hashes --only-binary :all: --requirement packaging/requirements-sbom.txt; }
+	@mkdir -p dist
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} build/sbom/bin/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml -o dist/manageout.cdx.json packaging/requirements.txt
 
 # Each suite's is built on an empty machine of that suite: root, debootstrap.
 package: ## the Debian packages of the last commit, for SUITES="bookworm trixie": dist/

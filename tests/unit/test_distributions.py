@@ -81,7 +81,11 @@ def test_what_the_package_needs_is_pinned_with_hashes() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = {re.split(r"[<>=]", need)[0] for need in project["project"]["dependencies"]}
     tools = {re.split(r"[<>=]", need)[0] for need in project["build-system"]["requires"]}
-    for name, needs in (("requirements", wanted), ("requirements-build", wanted | tools)):
+    for name, needs in (
+        ("requirements", wanted),
+        ("requirements-build", wanted | tools),
+        ("requirements-sbom", {"cyclonedx-bom"}),
+    ):
         entries = re.split(r"^(?=\w)", (ROOT / "packaging" / f"{name}.txt").read_text(), flags=re.M)
         pinned = {entry.split("==")[0] for entry in entries if "==" in entry and "--hash=sha256:" in entry}
         assert len(pinned) == len([entry for entry in entries if entry.strip()])
