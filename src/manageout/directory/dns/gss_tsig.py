@@ -23,6 +23,7 @@ import dns.update
 from manageout.directory.dns.update import SignerError, over_tcp
 from manageout.directory.dns.zones import Place
 from manageout.errors import ManageoutError
+from manageout.words import texts
 
 ROUNDS = 10
 """Of tokens, at most."""
@@ -40,14 +41,9 @@ class KerberosSigner:
         try:
             import gssapi
         except ImportError:
-            raise ManageoutError(
-                'names.authentication = "kerberos" needs the Python package gssapi',
-                "install Manageout with its extra: pip install 'manageout[ad]'",
-            ) from None
+            raise ManageoutError(*texts(__package__, "no-gssapi")) from None
         if not keytab.is_file():
-            raise ManageoutError(
-                f"names.keytab {keytab}: there is no such file", "samba-tool domain exportkeytab"
-            )
+            raise ManageoutError(*texts(__package__, "no-keytab", path=keytab))
         self._gssapi: Any = gssapi
         self._keytab, self._principal = keytab, principal
         self._cache = f"MEMORY:manageout-{uuid.uuid4()}"

@@ -26,7 +26,7 @@ from manageout.directory.dns.answer import UpdateAnswer, read_answer
 from manageout.directory.dns.zones import Place, Server, Unreachable, Zones
 from manageout.errors import ManageoutError
 from manageout.protocol.names.registrar import NOTHING, Outcome, Problem, Records, Task
-from manageout.words import said
+from manageout.words import said, texts, toml_of
 
 TIMEOUT = 5.0
 _ANYWHERE = IPv6Network("::/0")
@@ -298,18 +298,6 @@ def signed_question(signer: Signer, place: Place) -> Problem | None:
     return Problem(code, f"zone {place.zone} on {place.server.address}: {words}")
 
 
-_TSIG = {
-    "BADKEY": ("DNS-BAD-KEY", "the server does not know our key"),
-    "BADSIG": ("DNS-BAD-SIGNATURE", "the server finds our signature wrong: the key differs"),
-    "BADTIME": ("DNS-BAD-TIME", "the clocks of this machine and of the server differ by more than 5 minutes"),
-}
-_CODES = {
-    dns.rcode.REFUSED: ("DNS-REFUSED", "the server refuses: the zone takes no updates from us"),
-    dns.rcode.NOTAUTH: ("DNS-NOT-AUTHORITATIVE", "the server is not authoritative for the zone"),
-    dns.rcode.NOTZONE: ("DNS-NOT-ZONE", "the name is not in the zone"),
-}
-
-
 def relative(name: str, place: Place) -> dns.name.Name:
     """As updates of the zone want it."""
     return dns.name.from_text(name).relativize(dns.name.from_text(place.zone))
@@ -321,7 +309,8 @@ def problem_of(answer: UpdateAnswer, name: str, place: Place) -> Problem:
     return Problem(code, f"{name} in zone {place.zone} on {place.server.address}: {words}")
 
 
-def _refusal(answer: UpdateAnswer) -> tuple[str, str]:
+def _refusal(answer: UpdateAnswer) -> list[str]:
     """Code and words."""
-    unknown = "DNS-FAILED", f"the server answered {dns.rcode.to_text(answer.rcode)}"
-    return _TSIG.get(answer.tsig_error) or _CODES.get(answer.rcode, unknown)
+    code, known = dns.rcode.to_text(answer.rcode), toml_of(__package__, "texts.toml")
+    names = (f"TSIG {answer.tsig_error}", code, "another-code")
+    return texts(__package__, next(name for name in names if name in known), code=code)

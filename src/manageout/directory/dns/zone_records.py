@@ -22,14 +22,13 @@ from manageout.directory.dns.zones import Server
 from manageout.errors import ManageoutError
 from manageout.windows.text import decoded
 from manageout.wire.address import written
-from manageout.words import said
+from manageout.words import said, texts
 
 SECONDS = 60.0
 """For a whole zone."""
 MAX_BYTES = 64 << 20
 MAX_RECORDS = 1_000_000
 _KINDS = {dns.rdatatype.A: "A", dns.rdatatype.AAAA: "AAAA", dns.rdatatype.CNAME: "CNAME"}
-_EXPORT = "or export the zone: --zone-file FILE"
 _AGE = re.compile(r"\[\s*(AGE|Aging)\s*:\s*\d+\s*\]", re.IGNORECASE)
 """What Microsoft's export puts before the TTL of a record that somebody registered."""
 
@@ -64,24 +63,22 @@ def transferred(zone: str, server: str, key: KeySigner | None = None) -> Iterato
     except dns.xfr.TransferError as error:
         raise _refusal(zone, server, where, key, error.rcode) from None
     except dns.tsig.PeerError as error:
-        hint = f"--tsig FILE with a key that the server has too, {_EXPORT}"
-        raise ManageoutError(f"zone {zone}: {server} does not take the key: {said(error)}", hint) from None
+        raise _error("key-not-taken", zone=zone, server=server, why=said(error)) from None
     except (dns.exception.DNSException, OSError, ValueError, EOFError) as error:
-        hint = f"allow the transfer to this machine (or to --tsig KEYFILE), {_EXPORT}"
-        raise ManageoutError(f"zone {zone} from {server}: {said(error)}", hint) from None
+        raise _error("not-read", zone=zone, server=server, why=said(error)) from None
 
 
 def _refusal(zone: str, server: str, where: Server, key: KeySigner | None, rcode: int) -> ManageoutError:
     code = dns.rcode.to_text(dns.rcode.Rcode.make(rcode))
     if rcode == dns.rcode.NOTAUTH:
-        hint = f"--dns ADDRESS of a server that has it, {_EXPORT}"
-        return ManageoutError(f"zone {zone}: {server} does not have it ({code})", hint)
-    option = f"allow-transfer {{ {key.element if key else _own_address(where)}; }};"
+        return _error("not-held", zone=zone, server=server, code=code)
+    whom = key.element if key else _own_address(where)
     way = "" if key else " (or a key, and --tsig KEYFILE)"
-    hint = (
-        f"BIND, which since 9.20 refuses everybody unless told, needs `{option}` for the zone{way}, {_EXPORT}"
-    )
-    return ManageoutError(f"zone {zone}: {server} refuses the transfer ({code})", hint)
+    return _error("not-given", zone=zone, server=server, code=code, whom=whom, way=way)
+
+
+def _error(name: str, **words: object) -> ManageoutError:
+    return ManageoutError(*texts(__package__, name, **words))
 
 
 def _own_address(server: Server) -> str:
@@ -124,10 +121,7 @@ def _zone_file(path: Path, text: str, zone: str) -> Iterator[ZoneRecord]:
             _AGE.sub("", text), zone or None, relativize=False, check_origin=False, filename=path.name
         )
     except (dns.exception.DNSException, ValueError, OSError, RecursionError) as error:
-        hint = (
-            "give a whole zone file, with --zone NAME for the zone's name, or a list of names and addresses"
-        )
-        raise ManageoutError(f"{path}: not a zone file: {said(error)}", hint) from None
+        raise _error("no-zone-file", path=path, why=said(error)) from None
     for name, _, item in found.iterate_rdatas():
         if item.rdtype in _KINDS:
             yield ZoneRecord(_text(name), _KINDS[item.rdtype], _value(item))
@@ -140,9 +134,7 @@ def _read(path: Path) -> str:
     except OSError as error:
         raise ManageoutError(f"{path}: {error.strerror}", "check the name, and who may read it") from None
     if len(data) > MAX_BYTES:
-        raise ManageoutError(
-            f"{path} has more than {MAX_BYTES >> 20} MB", "give only the records of type AAAA"
-        )
+        raise _error("too-large", path=path, most=MAX_BYTES >> 20)
     return decoded(data)
 
 

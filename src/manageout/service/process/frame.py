@@ -17,6 +17,7 @@ from manageout.service.process.overview import SAMPLE, Overview
 from manageout.service.process.role import Role
 from manageout.service.process.rows import About
 from manageout.service.process.runtime import RuntimeDir
+from manageout.words import toml_of
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,9 @@ async def serve(
 
     Raises :class:`ManageoutError` when one of them ends.
     """
-    finding.texts()  # not at the first finding: an upgrade may replace the file while we run
+    # Not when the first is said: an upgrade may replace the files while we run.
+    finding.texts()
+    toml_of("manageout.directory.dns", "texts.toml")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):  # before anybody can see that this process is there

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from manageout.directory.dns import zone_records
 from manageout.directory.dns.zone_records import ZoneRecord, bounded, from_file, listed
 from manageout.errors import ManageoutError
+from manageout.words import toml_of
 
 ISATAP = "fd12:3456:789a:1:0:5efe:a00:11e"
 ZONE = f"""$ORIGIN corp.example.
@@ -83,3 +85,11 @@ def test_what_is_too_large_or_missing(tmp_path: Path, monkeypatch: pytest.Monkey
     assert list(bounded([record] * 2)) == [record] * 2
     with pytest.raises(ManageoutError, match="more than 2 records"):
         list(bounded([record] * 3))
+
+
+def test_each_text_of_this_folder_is_said_and_each_that_is_said_is_there() -> None:
+    folder = Path(zone_records.__file__).parent
+    code = "".join(path.read_text() for path in folder.glob("*.py"))
+    said = set(re.findall(r'(?:texts\(__package__, |_error\(|", code, )"([\w-]+)"', code))
+    refusals = {"TSIG BADKEY", "TSIG BADSIG", "TSIG BADTIME", "REFUSED", "NOTAUTH", "NOTZONE"}
+    assert said | refusals == set(toml_of("manageout.directory.dns", "texts.toml"))
