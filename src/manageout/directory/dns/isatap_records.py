@@ -30,7 +30,8 @@ class Removable(NamedTuple):
         """
         name = name.lower().rstrip(".")
         if row.kind == "A":
-            return _is_router_name(name, self.router_name) and IPv4Address(row.text) in self.routers
+            ours = name == self.router_name or name.partition(".")[0] == "isatap"
+            return ours and IPv4Address(row.text) in self.routers
         if row.kind == "AAAA":
             return self._is_isatap(IPv6Address(row.text))
         if row.kind == "TXT":
@@ -39,10 +40,6 @@ class Removable(NamedTuple):
 
     def _is_isatap(self, address: IPv6Address) -> bool:
         return embedded_isatap(address.packed) is not None and any(address in each for each in self.prefixes)
-
-
-def _is_router_name(name: str, router_name: str) -> bool:
-    return name == router_name or name.partition(".")[0] == "isatap"
 
 
 class IsatapRecords(ConditionalUpdates):

@@ -91,7 +91,10 @@ class Updater:
                 return self._set(task, place)
             there[kind] = texts
         mine = _quoted(self.mark(task.owner)) in there["TXT"]
-        if mine and all(_canonical(kind, text) in there[kind] for kind, text in task.wanted):
+        stands = (
+            dns.rdata.from_text("IN", kind, text).to_text() in there[kind] for kind, text in task.wanted
+        )
+        if mine and all(stands):
             return Outcome.DONE, None
         if mine and not all(IPv6Address(text) in self._ours for text in there.get("AAAA", ())):
             words = f"the client of {task.name} is connected to another gateway too, and has the addresses of that"
@@ -252,11 +255,6 @@ def _received(sock: socket.socket, size: int, until: float) -> bytes:
             raise EOFError("the server ended the connection")
         data += part
     return data
-
-
-def _canonical(kind: str, text: str) -> str:
-    """As :func:`texts_of` says it."""
-    return dns.rdata.from_text("IN", kind, text).to_text()
 
 
 def _quoted(text: str) -> str:

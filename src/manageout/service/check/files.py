@@ -14,7 +14,7 @@ from manageout.errors import PkiError
 from manageout.linux.host import clock
 from manageout.service.check.found import Remark, failed, remark
 from manageout.service.iphttps import trust_report
-from manageout.service.tls.certificates import UNREADABLE, PrivateKey, load_certificates, load_key, names_of
+from manageout.service.tls.certificates import UNREADABLE, load_certificates, load_key, names_of
 from manageout.service.tls.revocation import RevocationLists, issuer_of
 from manageout.site.tables.site import GatewayTable, Site
 
@@ -54,7 +54,9 @@ def _loaded(option: str, path: Path, load: Callable[[Path], _T]) -> Generator[Re
 
 def _own(gateway: GatewayTable) -> Iterator[Remark]:
     certificate = yield from _certificate(gateway)
-    key = yield from _key(gateway)
+    key = yield from _loaded("key", gateway.key, load_key)
+    if key is not None and gateway.key.stat().st_mode & 0o007:
+        yield remark("readable-key", key=gateway.key)
     if certificate is None or key is None:
         return
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -73,13 +75,6 @@ def _certificate(gateway: GatewayTable) -> Generator[Remark, None, x509.Certific
         yield remark("nameless-certificate", path=gateway.certificate)
     yield from _usage(certificate, gateway.certificate)
     return certificate
-
-
-def _key(gateway: GatewayTable) -> Generator[Remark, None, PrivateKey | None]:
-    key = yield from _loaded("key", gateway.key, load_key)
-    if key is not None and gateway.key.stat().st_mode & 0o007:
-        yield remark("readable-key", key=gateway.key)
-    return key
 
 
 def _usage(certificate: x509.Certificate, path: Path) -> Iterator[Remark]:
@@ -114,7 +109,9 @@ def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Remark]:
         return
     for authority in found:
         yield from _validity(authority, path)
-    yield from _everybody(gateway, len(found))
+    if "*" in gateway.allow:  # authorities often certify more than the machines that should connect
+        key = "any-client-of-many" if len(found) > 1 else "any-client-of-one"
+        yield remark(key, authorities=len(found))
     try:
         issuers = [issuer_of(each.public_bytes(Encoding.DER)) for each in found]
     except UNREADABLE:
@@ -128,10 +125,3 @@ def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Remark]:
         yield remark(key, file=gateway.client_crl, issuer=each.issuer, path=path)
     for row in trust_report.lists(issuers, known, time.time()):
         yield Remark(row.severity, row.what, row.remedy)
-
-
-def _everybody(gateway: GatewayTable, authorities: int) -> Iterator[Remark]:
-    """Authorities often certify more than the machines that should connect."""
-    if "*" not in gateway.allow:
-        return
-    yield remark("any-client-of-many" if authorities > 1 else "any-client-of-one", authorities=authorities)

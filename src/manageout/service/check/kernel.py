@@ -7,7 +7,6 @@ import shutil
 import socket
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from ipaddress import IPv6Network
 
 from manageout.errors import FastPathUnavailable, KernelError, NotPermitted
 from manageout.linux.bpf import isatap as isatap_bpf
@@ -62,7 +61,8 @@ def fast_path(site: Site, plan: Plan) -> Iterator[Remark]:
     ways = set()
     for load in wanted:
         ways.add((yield from _tried(load)))
-    if site.translation is not None and not _short(plan.nat64):
+    served = plan.nat64.prefixlen == 96 and plan.nat64 != WELL_KNOWN_NAT64
+    if site.translation is not None and not served:
         yield remark("bpf-not-this-prefix", prefix=plan.nat64)
     if "clsact" in ways:
         yield remark("no-tcx")
@@ -84,8 +84,3 @@ def _tried(load: Callable[[], Object]) -> Generator[Remark, None, str]:
     except NotPermitted as failure:
         yield remark("bpf-not-attached", why=failure.message, hint=failure.hint)
     return ""
-
-
-def _short(prefix: IPv6Network) -> bool:
-    """Whether the NAT64 prefix is one that the fast path serves."""
-    return prefix.prefixlen == 96 and prefix != WELL_KNOWN_NAT64

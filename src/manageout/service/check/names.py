@@ -18,9 +18,19 @@ def names(site: Site) -> Iterator[Remark]:
     """Of clients, in whatever table."""
     gateway = site.gateway
     if gateway is not None and gateway.authentication == "certificates":
-        yield from _written_as_subject(site, gateway)
-        yield from _matching_nobody(site, gateway)
-    yield from _reserved(site)
+        places = list(_places(site, gateway))
+        for path, text in (*(("gateway.allow", pattern) for pattern in gateway.allow), *places):
+            if found := _COMMON.match(text):
+                yield remark("written-as-subject", path=path, text=text, rest=text[found.end() :])
+        for path, text in places:
+            met = any(overlap(text.lower(), each.lower()) for each in gateway.allow)
+            if not met and not _COMMON.match(text):
+                yield remark("matches-nobody", path=path, text=text)
+    # A name in another zone no client could get anyway.
+    zone = (site.names.zone or site.site.domain).lower().strip(".") if site.names is not None else ""
+    for name in site.names.reserved if site.names is not None and zone else ():
+        if "." in name.strip(".") and not f".{name.lower().strip('.')}".endswith(f".{zone}"):
+            yield remark("reserves-nothing", name=name, zone=zone)
 
 
 def _places(site: Site, gateway: GatewayTable) -> Iterator[tuple[str, str]]:
@@ -31,27 +41,6 @@ def _places(site: Site, gateway: GatewayTable) -> Iterator[tuple[str, str]]:
     yield from (
         (f"translation.fixed.{name}", name) for name in (site.translation.fixed if site.translation else ())
     )
-
-
-def _written_as_subject(site: Site, gateway: GatewayTable) -> Iterator[Remark]:
-    allowed = (("gateway.allow", pattern) for pattern in gateway.allow)
-    for path, text in (*allowed, *_places(site, gateway)):
-        if found := _COMMON.match(text):
-            yield remark("written-as-subject", path=path, text=text, rest=text[found.end() :])
-
-
-def _matching_nobody(site: Site, gateway: GatewayTable) -> Iterator[Remark]:
-    for path, text in _places(site, gateway):
-        if not _COMMON.match(text) and not any(overlap(text.lower(), each.lower()) for each in gateway.allow):
-            yield remark("matches-nobody", path=path, text=text)
-
-
-def _reserved(site: Site) -> Iterator[Remark]:
-    """A name in another zone, which no client could get anyway."""
-    zone = (site.names.zone or site.site.domain).lower().strip(".") if site.names is not None else ""
-    for name in site.names.reserved if site.names is not None and zone else ():
-        if "." in name.strip(".") and not f".{name.lower().strip('.')}".endswith(f".{zone}"):
-            yield remark("reserves-nothing", name=name, zone=zone)
 
 
 def overlap(one: str, other: str) -> bool:

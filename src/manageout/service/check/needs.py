@@ -1,9 +1,9 @@
 """What a table of the site file needs on this machine beside the daemon, for ``manageout check``: packages, places."""
 
-import importlib.util
 import os
 import subprocess
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from manageout.directory.ad.domain import PYTHON
@@ -15,7 +15,7 @@ WAIT = 20.0
 
 def needs(site: Site) -> Iterator[Remark]:
     """What is missing for each table that is there."""
-    if site.names is not None and site.names.authentication == "kerberos" and not _package("gssapi"):
+    if site.names is not None and site.names.authentication == "kerberos" and find_spec("gssapi") is None:
         yield remark("no-gssapi")
     rollout = site.rollout
     if rollout is not None and (rollout.managers_group or rollout.clients_group) and not _samba():
@@ -40,10 +40,6 @@ _ROLES = {
     "names": frozenset({"names", "router-name"}),
 }
 """Table -> the daemon's roles of it, any of which shows that it is served."""
-
-
-def _package(name: str) -> bool:
-    return importlib.util.find_spec(name) is not None
 
 
 def _samba() -> bool:

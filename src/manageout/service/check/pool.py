@@ -30,7 +30,10 @@ def pool(site: Site, plan: Plan, netlink: Netlink) -> Iterator[Remark]:
     block = plan.leases
     if site.translation is None or block is None:
         return
-    yield from _among_managers(site, block)
+    for number, manager in enumerate(site.policy.managers):
+        for source in manager.source:
+            if isinstance(source, IPv4Network) and source.overlaps(block):
+                yield remark("pool-of-managers", number=number, source=source, block=block)
     for address in sorted({address.ip for address in netlink.addresses()}, key=str):
         if address in block:
             yield remark("pool-has-own", block=block, address=address)
@@ -47,13 +50,6 @@ def pool(site: Site, plan: Plan, netlink: Netlink) -> Iterator[Remark]:
         yield from _in_use(site, block, asking, side.own)
     elif not site.translation.masquerade:
         yield remark("pool-needs-route", block=block)
-
-
-def _among_managers(site: Site, block: IPv4Network) -> Iterator[Remark]:
-    for number, manager in enumerate(site.policy.managers):
-        for source in manager.source:
-            if isinstance(source, IPv4Network) and source.overlaps(block):
-                yield remark("pool-of-managers", number=number, source=source, block=block)
 
 
 def _in_use(site: Site, block: IPv4Network, dev: str, own: IPv4Address) -> Iterator[Remark]:

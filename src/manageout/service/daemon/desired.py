@@ -89,17 +89,15 @@ def without_rules(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Des
             routes.append(DesiredRoute(plan.isatap_prefix, site.gateway.isatap_router))
     if site.translation is not None:
         devices.append(Device(XLAT_DEVICE, XLAT_MTU, True, ()))
-        routes += [DesiredRoute(prefix, dev=XLAT_DEVICE) for prefix in _translated(site, plan)]
+        into4 = [*([plan.leases] if plan.leases else ()), *(each.ipv4 for each in site.translation.eam)]
+        routes += [
+            DesiredRoute(plan.nat64, dev=XLAT_DEVICE),
+            *(DesiredRoute(x, dev=XLAT_DEVICE) for x in into4),
+        ]
         sysctls.append((guard.IPV4_FORWARDING, "1"))
         if around.proxy is not None:
             sysctls.append((f"net/ipv4/neigh/{around.proxy}/proxy_delay", "0"))
     return Desired(tuple(devices), tuple(routes), tuple(sysctls), "")
-
-
-def _translated(site: Site, plan: Plan) -> list[IPv4Network | IPv6Network]:
-    """What the translator serves."""
-    explicit = [entry.ipv4 for entry in site.translation.eam] if site.translation else []
-    return [plan.nat64, *([plan.leases] if plan.leases else []), *explicit]
 
 
 def _interfaces(addresses: Iterable[IPv6Address]) -> tuple[IPv6Interface, ...]:

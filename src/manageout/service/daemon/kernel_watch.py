@@ -161,7 +161,11 @@ class KernelWatch(Role):
         """At everything."""
         self._looks += 1
         try:
-            self._follow(self._around())
+            around = self._around()
+            # The rules name the devices that hold the locators, and those that lead to other ISATAP routers.
+            if (around.underlays, around.towards) != (self._seen.underlays, self._seen.towards):
+                self._reload_rules()
+            self._seen = around
             shown = self._mend(now, self._reconciler.repairs(self._wanted()))
             self._board.show("settings", [row for row in shown if row.code in _SHARED], now)
             self._board.show("ours", [row for row in shown if row.code not in _SHARED], now)
@@ -173,12 +177,6 @@ class KernelWatch(Role):
         self._recheck(True, now)
         self._looked = self._began = time.monotonic()
         self._pause = max(PAUSE, SHARE * (self._looked - now))
-
-    def _follow(self, around: Surroundings) -> None:
-        """The rules name the devices that hold the locators, and those that lead to other ISATAP routers."""
-        if (around.underlays, around.towards) != (self._seen.underlays, self._seen.towards):
-            self._reload_rules()
-        self._seen = around
 
     def _overruled(self) -> list[Finding]:
         """Routes of ours that are there, but that no packet follows."""

@@ -191,14 +191,12 @@ class Dns64Service(DnsListener[Dns64], role.Role, presence.Watcher):
     def _pump(self) -> None:
         super()._pump()
         for event in self.machine.events():
-            self._note_blocked(event.client, event.name)
+            name = b".".join(dns.labels_of(event.name)).decode("ascii", "replace")
+            key = (self._whose(event.client), name)
+            if key in self._blocked or len(self._blocked) < MAX_BLOCKED_CLIENTS:
+                self._blocked[key] += 1
 
     # --- Report -----------------------------------------------------------------------------------------
-
-    def _note_blocked(self, client: object, name: bytes) -> None:
-        key = (self._whose(client), b".".join(dns.labels_of(name)).decode("ascii", "replace"))
-        if key in self._blocked or len(self._blocked) < MAX_BLOCKED_CLIENTS:
-            self._blocked[key] += 1
 
     def status(self) -> rows.RoleStatus:
         """For ``manageout status``."""

@@ -63,7 +63,9 @@ class LeaseKeeper(role.Role):
         self._timer: asyncio.TimerHandle | None = None
         self._store = LeaseStore(state_dir) if plan.leases is not None else None
         self._lost_at = self._store.lost_at(time.time()) if self._store is not None else None
-        self.allotment = Allotment(self.connected, _periods(self._store))
+        ends = self._store.open_periods(time.time()) if self._store is not None else []
+        number = self._store.next_period() if self._store is not None else 0
+        self.allotment = Allotment(self.connected, Periods(number, ends))
         self._adopt(site, plan)
         self._writer: CommitQueue | None = None
         self._untold = Batch({}, [], [], {})
@@ -326,10 +328,3 @@ class LeaseKeeper(role.Role):
     def metrics(self) -> Iterable[Metric]:
         """For Prometheus."""
         return report.metrics(self.allotment)
-
-
-def _periods(store: LeaseStore | None) -> Periods:
-    if store is None:
-        return Periods(0, [])
-    ends = store.open_periods(time.time())
-    return Periods(store.next_period(), ends)

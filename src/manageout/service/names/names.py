@@ -195,7 +195,8 @@ class NamesService(role.Role, presence.Watcher):
                     await self._turn()
             finally:
                 self.ready.clear()
-                await self._farewell()
+                if self._running:  # begin nothing more; know of what was begun
+                    await asyncio.wait(set(self._running), timeout=FAREWELL)
                 await self._keep()
                 self._pool.shutdown(wait=False, cancel_futures=True)
                 self._disk.submit(self._store.close)
@@ -271,11 +272,6 @@ class NamesService(role.Role, presence.Watcher):
                 self._told.clear()
             self._told[task.name] = problem.code
             log.warning("DNS: %s (%s)", problem.words, remedy_of(problem.code, self._site.names))
-
-    async def _farewell(self) -> None:
-        """Begin nothing more; know of what was begun."""
-        if self._running:
-            await asyncio.wait(set(self._running), timeout=FAREWELL)
 
     async def _keep(self) -> None:
         """In a thread: packets must not wait for a sync of the disk."""

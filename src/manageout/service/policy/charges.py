@@ -56,7 +56,10 @@ class Charges:
             del self._left[address]
             found.add(address)
         if found:
-            self._free_numbers()
+            kept = {client.identity for client in self.connected}
+            kept |= {identity for _, identity in self._left.values()}
+            for identity in self._numbers.keys() - kept:
+                self._free.append(self._numbers.pop(identity))
         return found
 
     def payer(self, address: bytes) -> str | None:
@@ -101,12 +104,6 @@ class Charges:
                     self._touched.add(address)
                 self._left[address] = now, before.identity
                 self._left.move_to_end(address)
-
-    def _free_numbers(self) -> None:
-        kept = {client.identity for client in self.connected}
-        kept |= {identity for _, identity in self._left.values()}
-        for identity in self._numbers.keys() - kept:
-            self._free.append(self._numbers.pop(identity))
 
 
 def _all_of(client: Client) -> Iterable[bytes]:

@@ -71,7 +71,8 @@ class Revision:
                 if rules is not None:
                     await self.judge(*rules)
             except (ManageoutError, OSError) as error:
-                self._failed(error)
+                self.failure = said(error)
+                log.error("open connections cannot be looked through: %s", self.failure)
                 self._inherited |= addresses
                 self._rules = self._rules or rules
                 await asyncio.sleep(AGAIN)
@@ -107,10 +108,6 @@ class Revision:
         self.failure = ""
         if found:
             log.info("%s %s", counted(found, "connection"), outcome)
-
-    def _failed(self, error: ManageoutError | OSError) -> None:
-        self.failure = said(error)
-        log.error("open connections cannot be looked through: %s", self.failure)
 
 
 def _marked(verdicts: Verdicts, seen: Callable[[bytes], None] | None = None) -> Iterator[int]:

@@ -56,7 +56,7 @@ def _translated(objects: Sequence[Any], site: Site, own: set[str]) -> Iterator[F
     listeners = site.gateway.listen if site.gateway is not None else ()
     ports = {HostPort.parse(listener).port for listener in listeners}
     for rule in filter(None, map(_rule, objects)):
-        for target in _targets(rule):
+        for target in (*_statements(rule, "dnat"), *_statements(rule, "redirect")):  # where it sends packets
             address, port = target.get("addr"), target.get("port")
             asked = sorted(ports & _asked(rule))
             if not asked and (address is None or str(address) in own) and isinstance(port, int):
@@ -75,12 +75,6 @@ def _statements(rule: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
     for statement in rule.get("expr", ()):
         if isinstance(statement, dict) and kind in statement:
             yield statement[kind] if isinstance(statement[kind], dict) else {}
-
-
-def _targets(rule: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Where a rule sends packets instead."""
-    yield from _statements(rule, "dnat")
-    yield from _statements(rule, "redirect")
 
 
 def _asked(rule: dict[str, Any]) -> set[int]:

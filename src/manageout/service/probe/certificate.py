@@ -5,7 +5,6 @@ import socket
 import ssl
 import time
 import urllib.request
-from datetime import datetime
 from email.utils import parsedate_to_datetime
 from itertools import islice, pairwise
 from pathlib import Path
@@ -41,7 +40,8 @@ def all_from_file(path: Path) -> list[Certificate]:
     try:
         found = x509.load_pem_x509_certificates(_read(path))
     except (OSError, *UNREADABLE) as error:
-        return [_unread(place, error)]
+        reason = said(error) if isinstance(error, OSError) else "not a PEM certificate"
+        return [Certificate(place, (), "", "", 0.0, 0.0, error=reason)]
     first = described(found[0], place)._replace(chain=_chain_fault(found))
     return [first, *(described(each, f"{place}, number {at}") for at, each in enumerate(found[1:], 2))]
 
@@ -192,11 +192,6 @@ def _read(path: Path) -> bytes:
         return file.read(MAX_FILE)
 
 
-def _unread(place: str, error: Exception) -> Certificate:
-    reason = said(error) if isinstance(error, OSError) else "not a PEM certificate"
-    return Certificate(place, (), "", "", 0.0, 0.0, error=reason)
-
-
 def _chain_fault(certificates: list[x509.Certificate]) -> str:
     for lower, upper in pairwise(certificates):
         try:
@@ -222,13 +217,9 @@ def _crl(place: str, data: bytes, authorities: Path | None) -> Crl:
 
 def _told(place: str, found: x509.CertificateRevocationList, authorities: Path | None) -> Crl:
     revoked = tuple(f"{one.serial_number:x}" for one in islice(found, MAX_REVOKED))
-    this, following = found.last_update_utc, found.next_update_utc
-    issuer = found.issuer.rfc4514_string()
-    return Crl(place, issuer, this.timestamp(), _stamp(following), revoked, _signed(found, authorities))
-
-
-def _stamp(moment: datetime | None) -> float | None:
-    return moment.timestamp() if moment is not None else None
+    issuer, this, following = found.issuer.rfc4514_string(), found.last_update_utc, found.next_update_utc
+    until = following.timestamp() if following is not None else None
+    return Crl(place, issuer, this.timestamp(), until, revoked, _signed(found, authorities))
 
 
 def _signed(crl: x509.CertificateRevocationList, authorities: Path | None) -> bool:

@@ -94,17 +94,13 @@ def open_tcp(link: AsManager, port: int, wait: float = WAIT) -> TcpAnswer:
         if flags & tcp.RST:
             return TcpAnswer(str(link.target), port, "refused", seconds, "", "Connection refused")
         if flags & tcp.SYN:
-            _send(link, _tcp(link, first._replace(sequence=number + 1 & 0xFFFFFFFF, flags=tcp.RST)))
+            reset = first._replace(sequence=number + 1 & 0xFFFFFFFF, flags=tcp.RST, options=b"")
+            _send(link, ipv6.build(source, target, numbers.TCP, tcp.build(source, target, reset)))
             return TcpAnswer(str(link.target), port, "open", seconds)
         return None
 
     found = _exchange(link, ipv6.build(source, target, numbers.TCP, segment), answers, wait)
     return found or TcpAnswer(str(link.target), port, "silent", wait, "", f"no answer in {wait:g} s")
-
-
-def _tcp(link: AsManager, header: tcp.Tcp) -> bytes:
-    source, target = link.source.packed, link.target.packed
-    return ipv6.build(source, target, numbers.TCP, tcp.build(source, target, header._replace(options=b"")))
 
 
 def _is_about(found: icmpv6.Icmpv6, beginning: bytes) -> bool:

@@ -28,12 +28,9 @@ class LineFormatter(logging.Formatter):
         lines = [self.formatMessage(record)]
         if record.exc_info:
             lines += (f"    {line}" for line in self.formatException(record.exc_info).split("\n"))
-        prefix = f"<{_priority(record.levelno)}>" if self._journal else ""
+        priority = next((number for least, number in PRIORITIES.items() if record.levelno >= least), 7)
+        prefix = f"<{priority}>" if self._journal else ""
         return "\n".join(prefix + printable(line) for line in lines)
-
-
-def _priority(level: int) -> int:
-    return next((number for least, number in PRIORITIES.items() if level >= least), 7)
 
 
 def to_journal(stream: TextIO) -> bool:

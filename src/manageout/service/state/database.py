@@ -96,7 +96,7 @@ class Database:
             self._open()
         except (sqlite3.Error, OSError) as error:
             self._refused(error)
-            if not self._read_only() and _exists(self.path):
+            if not self._read_only() and _size(self.path) is not None:
                 self._use_memory(f"{self.path} cannot be read: {self.refusal}")
 
     # --- Opening ----------------------------------------------------------------------------------------
@@ -354,13 +354,10 @@ def _for_reading(path: Path) -> sqlite3.Connection | None:
         except (sqlite3.Error, UnicodeDecodeError):
             db.close()
         else:
-            db.text_factory = _text  # one broken name must not cost the rows after it
+            # One broken name must not cost the rows after it.
+            db.text_factory = lambda raw: raw.decode(errors="replace")
             return db
     return None
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode(errors="replace")
 
 
 def newer(path: Path, found: int, ours: int) -> str:
@@ -398,10 +395,6 @@ def _readable(source: sqlite3.Connection, query: str) -> Iterable[tuple[Any, ...
         yield from source.execute(query)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         log.warning("the rest cannot be read: %s", error)
-
-
-def _exists(path: Path) -> bool:
-    return _size(path) is not None
 
 
 def _size(path: Path) -> int | None:

@@ -122,7 +122,7 @@ class Holders:
                 replace_file(self._file, text.encode(), 0o600)
                 self._lines = len(self._holder)
                 return
-            with open(self._file, "a", opener=_private) as opened:
+            with open(self._file, "a", opener=lambda path, flags: os.open(path, flags, 0o600)) as opened:
                 opened.write(_line(address, identity))
             self._lines += 1
         except (OSError, ManageoutError) as error:
@@ -141,7 +141,3 @@ class Holders:
 
 def _line(address: bytes, identity: str) -> str:
     return json.dumps([address.hex(), identity]) + "\n"
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

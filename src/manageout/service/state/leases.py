@@ -82,11 +82,8 @@ class LeaseStore(Database):
         """Seconds that an audit entry is kept after its period's end."""
         self.crowded_by = ""
         """Who has the most periods in a log that is full; or nothing: it is not."""
-        self._ended = self._past()
-
-    def _past(self) -> Counter[str]:
+        self._ended: Counter[str] = Counter(dict(self.rows(_SQL["ended by identity"])))
         """Periods in the log that have ended, by identity."""
-        return Counter({identity: count for identity, count in self.rows(_SQL["ended by identity"])})
 
     def lost_at(self, now: float) -> float | None:
         """When leases were lost with a damaged file, or are not known now because of a newer one."""
