@@ -1,11 +1,9 @@
 """Which zone holds a name, and which server takes its updates (RFC 2136 4.3): by SOA queries."""
 
-from __future__ import annotations
-
 import socket
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import dns.exception
 import dns.flags
@@ -41,7 +39,7 @@ class Server(NamedTuple):
         return socket.AF_INET6 if ":" in self.address else socket.AF_INET
 
     @classmethod
-    def parse(cls, text: str) -> Server:
+    def parse(cls, text: str) -> Self:
         """As in the site file: ``10.0.0.10:5353``, ``fd12::1``, ``[fd12::1]:53``. Raises :class:`AddressError`."""
         where = HostPort.parse(text, 53)
         return cls(where.host, where.port)

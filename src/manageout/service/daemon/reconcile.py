@@ -6,8 +6,6 @@ the runtime directory, so the next start or stop undoes it. Devices need no reco
 that holds them.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import logging
@@ -17,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from ipaddress import IPv6Address, IPv6Network, ip_network
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from manageout.errors import ManageoutError
 from manageout.linux.host import sysctl
@@ -78,7 +76,7 @@ class Leftovers:
     """Device -> router of IPv6 default routes that turning forwarding on has removed."""
 
     @classmethod
-    def read(cls, runtime: RuntimeDir) -> Leftovers:
+    def read(cls, runtime: RuntimeDir) -> Self:
         """From the runtime directory; what cannot be read counts as nothing."""
         found = runtime.remembered()
         try:

@@ -1,7 +1,5 @@
 """The role ``names``: clients in the intranet's DNS. Tells a worker what to update, and keeps the queue on disk."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging
@@ -12,8 +10,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from manageout.directory.dns.gss_tsig import KerberosSigner
+from manageout.directory.dns.tsig import KeySigner
+from manageout.directory.dns.update import Signer, Updater
+from manageout.directory.dns.zones import Zones
 from manageout.errors import ManageoutError
 from manageout.protocol.names.claims import plain
 from manageout.protocol.names.registrar import Names, Outcome, Problem, StoredEntry, Task
@@ -27,10 +28,6 @@ from manageout.site.tables.names import NamesTable
 from manageout.site.tables.site import Site, needed
 from manageout.wire.host_port import host_of
 from manageout.words import listed
-
-if TYPE_CHECKING:
-    from manageout.directory.dns.update import Signer, Updater
-    from manageout.directory.dns.zones import Zones
 
 WORKERS = 4
 """Updates at a time; with Kerberos one, because a context orders its messages."""
@@ -92,8 +89,6 @@ def _own_names(site: Site) -> Iterator[str]:
 
 def updater_of(site: Site, plan: Plan) -> Updater:
     """What carries out the tasks. Raises :class:`ManageoutError` for a key or keytab that cannot be used."""
-    from manageout.directory.dns.update import Updater
-
     table = needed(site.names)
     # All gateways of a site own its names together.
     mark = f"manageout {site.site.prefix}"
@@ -102,8 +97,6 @@ def updater_of(site: Site, plan: Plan) -> Updater:
 
 def zones_of(site: Site) -> Zones:
     """Where the site's names are updated."""
-    from manageout.directory.dns.zones import Zones
-
     assert site.names is not None
     return Zones(site.names.servers, site.dns64.upstreams if site.dns64 else ())
 
@@ -111,12 +104,8 @@ def zones_of(site: Site) -> Zones:
 def signer_of(table: NamesTable) -> Signer | None:
     """What signs updates, or None. Raises :class:`ManageoutError` for a key or keytab that cannot be used."""
     if table.authentication == "tsig" and table.key_file is not None:
-        from manageout.directory.dns.tsig import KeySigner
-
         return KeySigner(table.key_file)
     if table.authentication == "kerberos" and table.keytab is not None:
-        from manageout.directory.dns.gss_tsig import KerberosSigner
-
         return KerberosSigner(table.keytab, table.principal)
     return None
 

@@ -1,16 +1,11 @@
 """Site file -> the record of the ISATAP router's name: where, signed how, with which addresses."""
 
-from __future__ import annotations
-
 from ipaddress import IPv4Address
-from typing import TYPE_CHECKING
 
+from manageout.directory.dns.router_record import Addresses, RouterRecord
 from manageout.errors import ConfigError, Fault
 from manageout.service.names.names import signer_of, zones_of
 from manageout.site.tables.site import Site
-
-if TYPE_CHECKING:
-    from manageout.directory.dns.router_record import Addresses, RouterRecord
 
 
 def complete(site: Site, name: str) -> str:
@@ -18,10 +13,8 @@ def complete(site: Site, name: str) -> str:
     if "." in name.strip("."):
         return name.strip(".")
     if not site.site.domain:
-        fault = Fault(
-            "site.domain", f"is required for the name {name!r}", 'for example domain = "corp.example"'
-        )
-        raise ConfigError("site file", [fault])
+        why, hint = f"is required for the name {name!r}", 'for example domain = "corp.example"'
+        raise ConfigError("site file", [Fault("site.domain", why, hint)])
     return f"{name.strip('.')}.{site.site.domain}"
 
 
@@ -32,8 +25,6 @@ def mark_of(site: Site) -> str:
 
 def record_of(site: Site, name: str) -> RouterRecord:
     """The record of ``name``. Raises :class:`ConfigError` without ``[names]``, and for a key that cannot be used."""
-    from manageout.directory.dns.router_record import RouterRecord
-
     table = site.names
     if table is None:
         hint = 'for example servers = ["10.0.0.10"], authentication = "tsig", key_file = "..."'

@@ -4,23 +4,19 @@
 there is gone or lies. A name that nobody has published yet is no trouble.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from manageout.directory.dns.router_record import RouterRecord
 from manageout.errors import ManageoutError
-from manageout.service.names.router_dns import addresses_of, complete
+from manageout.service.names.names import zones_of
+from manageout.service.names.router_dns import addresses_of, complete, mark_of
 from manageout.service.process import loops, role, rows
 from manageout.service.process.finding import Finding, finding
 from manageout.service.process.metrics import Metric
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
-
-if TYPE_CHECKING:
-    from manageout.directory.dns.router_record import NameRecords
 
 LOOK_AGAIN = 3000.0
 RETRY = 60.0
@@ -69,25 +65,17 @@ class RouterRecordWatch(role.Role):
         if site.isatap is None or not site.isatap.name or site.names is None:
             return ""
         name = complete(site, site.isatap.name)
-        standing, wanted = self._standing(site, name), {*addresses_of(site)}
+        standing = RouterRecord(zones_of(site), None, mark_of(site), 1, name).look()
         if standing.ours is not None:
             self._published = True
         if not self._published:
             return ""
         if standing.ours is None:
             return f"{name}, the ISATAP router's name, is not in the DNS any more"
-        missing = sorted(wanted - standing.addresses)
+        missing = sorted(addresses_of(site) - standing.addresses)
         if missing:
             return f"{name}, the ISATAP router's name, lacks {', '.join(map(str, missing))} in the DNS"
         return ""
-
-    @staticmethod
-    def _standing(site: Site, name: str) -> NameRecords:
-        from manageout.directory.dns.router_record import RouterRecord
-        from manageout.service.names.names import zones_of
-        from manageout.service.names.router_dns import mark_of
-
-        return RouterRecord(zones_of(site), None, mark_of(site), 1, name).look()
 
     # --- What is shown ----------------------------------------------------------------------------------
 

@@ -4,14 +4,12 @@ Its words stand in findings.toml, which a process reads as it starts. docs/refer
 each code of it.
 """
 
-from __future__ import annotations
-
 import logging
 import tomllib
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple, cast
+from typing import NamedTuple, Self, cast
 
 from manageout.protocol.core.bucket import TokenBucket
 from manageout.service.process.rows import FindingRow, Severity
@@ -38,7 +36,7 @@ class Finding(NamedTuple):
         return {"code": self.code, "severity": self.severity, "what": self.what, "remedy": self.remedy}
 
     @classmethod
-    def of(cls, row: object) -> Finding:
+    def of(cls, row: object) -> Self:
         """As read from another process, whatever that says."""
         found = row if isinstance(row, dict) else {}
         code, severity, what, remedy = (str(found.get(field, "")) for field in FindingRow.__annotations__)

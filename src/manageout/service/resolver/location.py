@@ -5,15 +5,13 @@ certificate of somebody else, a redirect (a hotel's log-in page), another status
 through our own tunnel says nothing and counts as outside.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Container
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from manageout.errors import BadArgument, ManageoutError, WireError
@@ -38,7 +36,7 @@ class LocationUrl:
     """Path and query."""
 
     @classmethod
-    def parse(cls, url: str) -> LocationUrl:
+    def parse(cls, url: str) -> Self:
         """Raises :class:`BadArgument`."""
         try:
             parts = urlsplit(url)

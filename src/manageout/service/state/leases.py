@@ -6,8 +6,6 @@ when it ended long enough ago. When there are too many, the oldest go of whoever
 again rotates out what is known of itself, and of nobody else.
 """
 
-from __future__ import annotations
-
 import math
 import sqlite3
 from collections import Counter
@@ -15,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from manageout.errors import ManageoutError
 from manageout.protocol.leases.leases import Lease, State
@@ -64,7 +62,7 @@ class StoredLease(NamedTuple):
     v6: bytes
 
     @classmethod
-    def of(cls, lease: Lease) -> StoredLease:
+    def of(cls, lease: Lease) -> Self:
         """As it is now."""
         return cls(lease.v4, lease.identity, lease.state.value, lease.since, lease.v6)
 

@@ -4,12 +4,10 @@ The file says who we are and which roles this machine takes: a ``[gateway]`` tab
 ``[isatap]`` table makes it an ISATAP router, both make it both. Everything else has a default.
 """
 
-from __future__ import annotations
-
 import tomllib
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -201,7 +199,7 @@ class Site(types.TomlTable):
     daemon: DaemonTable = DaemonTable()
 
     @model_validator(mode="after")
-    def _at_least_one_role(self) -> Site:
+    def _at_least_one_role(self) -> Self:
         if self.gateway is None and self.isatap is None:
             raise Unfit("no_role")
         return self
