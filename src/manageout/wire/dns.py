@@ -4,6 +4,7 @@ Enough to answer from a cache and to pass answers on without taking them apart (
 Anything that does not add up is a :class:`WireError`.
 """
 
+import functools
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -24,6 +25,8 @@ _MAX_RECORDS = 512
 
 _counts = struct.Struct(">HHHHH")
 _fixed = struct.Struct(">HHIH")
+_made = tuple.__new__
+"""A NamedTuple by less than half of the time that its own constructor takes."""
 
 
 class Query(NamedTuple):
@@ -116,7 +119,7 @@ def records(message: bytes, at: int, count: int) -> Iterator[Record]:
     try:
         for _ in range(count):
             start = at
-            at = skip_name(message, at)
+            at = at + 2 if message[at] >= 0xC0 else skip_name(message, at)
             kind, klass, ttl, length = _fixed.unpack_from(message, at)
             data = at + 10
             at = data + length
@@ -125,7 +128,7 @@ def records(message: bytes, at: int, count: int) -> Iterator[Record]:
             # RFC 2181 8: a lifetime with the first bit set counts as zero; an OPT's is no lifetime.
             if ttl > 0x7FFFFFFF and kind != OPT:
                 ttl = 0
-            yield Record(start, kind, klass, ttl, data - 6, data, at)
+            yield _made(Record, (start, kind, klass, ttl, data - 6, data, at))
     except (IndexError, struct.error):
         raise WireError("DNS message: truncated") from None
 
@@ -193,6 +196,7 @@ def below(name: bytes, top: bytes) -> bool:
     return at == start
 
 
+@functools.lru_cache(maxsize=16)
 def opt_record(size: int, *, dnssec: bool, extended: int = 0) -> bytes:
     """An OPT record (RFC 6891 6.1.2); ``extended``: the upper bits of the response code."""
     return b"\0" + _fixed.pack(OPT, size, extended << 24 | (DO if dnssec else 0), 0)

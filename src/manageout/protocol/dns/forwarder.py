@@ -158,6 +158,8 @@ class Forwarder(ABC, Generic[E]):
 
     def _preferred(self, servers: Sequence[str], now: float) -> list[str]:
         """The silent ones last."""
+        if not self._silent:
+            return list(servers)
         return sorted(servers, key=lambda server: self._silent.get(server, 0.0) > now)
 
     def _ask(self, exchange: E, now: float) -> None:
@@ -303,10 +305,12 @@ def _graver(old: bytes | None, new: bytes) -> bytes:
 def _is_answer(message: bytes, at: int) -> bool:
     """Whether a message whose records begin ``at`` is about what was asked. Raises :class:`WireError`."""
     answers, authorities, additional = struct.unpack_from(">HHH", message, 6)
+    kinds: list[int] = []
     for record in dns.records(message, at, answers + authorities + additional):
-        if message[record.start : record.start + 2] != _QUESTION:
+        if message[record.start] and message[record.start : record.start + 2] != _QUESTION:
             dns.read_name(message, record.start)
         kind = record.type
+        kinds.append(kind)
         if kind in _NAMED:
             dns.read_name(message, record.data)
         elif kind == dns.OPT and record.ttl >> 24:
@@ -315,5 +319,5 @@ def _is_answer(message: bytes, at: int) -> bool:
         return True
     # Neither its own word nor one that it has asked for: NS records alone are a referral (RFC 2308 2.2), and Samba
     # without a forwarder says NXDOMAIN to all that is not in its zones.
-    kinds = {record.type for record in dns.records(message, at, authorities)}
+    del kinds[authorities:]
     return dns.SOA in kinds or (dns.NS not in kinds and message[3] & dns.RCODE != dns.NXDOMAIN)

@@ -11,7 +11,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Address
+from ipaddress import IPv4Network
 
 from manageout.errors import ManageoutError
 from manageout.linux.packets.mmsg import Datagrams
@@ -114,7 +114,7 @@ class Dns64Service(DnsListener[Dns64], role.Role, presence.Watcher):
 
     def _identity(self, source: str) -> str | None:
         """Whose address this is; one of the link alone, with its zone, is nobody's."""
-        return None if "%" in source else self._connected.owner(IPv6Address(source).packed)
+        return None if "%" in source else self._connected.owner(_packed(source))
 
     def _is_excluded(self, name: str) -> bool:
         return any(fnmatch.fnmatchcase(name.lower(), pattern) for pattern in self._patterns)
@@ -163,7 +163,7 @@ class Dns64Service(DnsListener[Dns64], role.Role, presence.Watcher):
     def _receive(self, message: bytes, source: str, client: object, now: float, *, tcp: bool = False) -> None:
         """For the machine, unless somebody asks for its own lease."""
         if not (self._leasing and lease_name.asks(message)):
-            excluded = bool(self._excluded) and IPv6Address(source).packed in self._excluded
+            excluded = bool(self._excluded) and _packed(source) in self._excluded
             self.machine.receive(message, client, now, tcp=tcp, excluded=excluded)
             return
         client_of = self._connected.get(self._identity(source) or "")
@@ -238,6 +238,10 @@ class Dns64Service(DnsListener[Dns64], role.Role, presence.Watcher):
             blocked[name] += count
         named = [({"name": name}, count) for name, count in blocked.items()]
         yield Metric("dns64_blocked", named)
+
+
+def _packed(source: str) -> bytes:
+    return socket.inet_pton(socket.AF_INET6, source.partition("%")[0])  # a tenth of IPv6Address's time
 
 
 def _patterns(site: Site) -> tuple[str, ...]:

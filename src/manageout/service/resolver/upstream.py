@@ -143,7 +143,7 @@ class Upstreams:
 
 def socket_to(server: str, device: str, *, tcp: bool) -> socket.socket:
     """A socket for one question to ``server``, through ``device`` alone if it is given. Raises :class:`OSError`."""
-    family = socket.AF_INET6 if len(endpoint(server)) == 4 else socket.AF_INET
+    family = socket.AF_INET6 if ":" in _read(server)[0] else socket.AF_INET
     sock = socket.socket(family, (socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM) | socket.SOCK_NONBLOCK)
     try:
         if device:
