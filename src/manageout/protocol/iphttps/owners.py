@@ -139,4 +139,5 @@ class Neighbours:
 
     def next_end(self) -> float | None:
         """When the first contest ends by silence."""
-        return min((contest.started + CONTEST for contest in self.contests.values()), default=None)
+        first = next(iter(self.contests.values()), None)  # the others have begun later
+        return None if first is None else first.started + CONTEST

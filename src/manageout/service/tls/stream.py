@@ -115,13 +115,15 @@ class TlsStream:
     def _decrypt(self, plain: memoryview) -> int:
         # The stub does not know that read() fills a buffer and then returns a number.
         read = cast("Callable[[int, memoryview], int]", self.tls.read)
-        end, size = 0, len(plain)
+        end, size, incoming, pending = 0, len(plain), self._incoming, self.tls.pending
         try:
             while end < size:
                 got = read(size - end, plain[end:])
                 if not got:
                     break
                 end += got
+                if not incoming.pending and not pending():
+                    return end  # another read would find nothing, and say so by an exception
         except ssl.SSLWantReadError:
             return end
         except ssl.SSLZeroReturnError:

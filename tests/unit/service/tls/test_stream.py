@@ -58,6 +58,16 @@ def test_bytes_arrive_in_order_when_the_socket_is_full(streams: Pair) -> None:
     assert client.queued == 0 and client.flush()
 
 
+def test_every_record_that_one_read_brought_is_there(streams: Pair) -> None:
+    server, client = streams
+    room = memoryview(bytearray(PLAIN))
+    parts = [bytes([number]) * (number + 1) for number in range(50)]
+    for part in parts:
+        client.send([part])  # a record each
+    assert bytes(room[: server.receive(room)]) == b"".join(parts)
+    assert server.receive(room) == 0
+
+
 def test_no_more_is_read_at_once_than_asked_for(streams: Pair) -> None:
     server, client = streams
     room = memoryview(bytearray(PLAIN))
