@@ -28,7 +28,9 @@ def _answer(asked: bytes, *addresses: str) -> bytes:
 
 
 def _stub() -> DnsStub:
-    return DnsStub(lambda: 0.5, Rules(("corp.example",)), ("fd12::1",), ("192.0.2.1",))
+    stub = DnsStub(lambda: 0.5)
+    stub.rules, stub.site_servers, stub.local_servers = Rules(("corp.example",)), ("fd12::1",), ("192.0.2.1",)
+    return stub
 
 
 def run_question(data: bytes) -> None:

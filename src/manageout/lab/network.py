@@ -310,14 +310,8 @@ def _batch(commands: Sequence[str]) -> list[str]:
 
 
 def _start(argv: Sequence[str], text: str, lock: int) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        argv,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        pass_fds=[lock],
-    )
+    pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+    process = subprocess.Popen(argv, stdin=pipe, stdout=nothing, stderr=pipe, text=True, pass_fds=[lock])
     assert process.stdin
     process.stdin.write(text)
     process.stdin.close()

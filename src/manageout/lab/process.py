@@ -65,13 +65,8 @@ def start(node: str, name: str, argv: Sequence[str]) -> Process:
     """Start ``argv`` on ``node``; the log starts anew."""
     log = network.directory(node) / f"{name}.log"
     with log.open("wb") as output:
-        child = subprocess.Popen(
-            network.command(node, argv),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+        inside, nothing = network.command(node, argv), subprocess.DEVNULL
+        child = subprocess.Popen(inside, stdin=nothing, stdout=output, stderr=output, start_new_session=True)
     # Whether it lives is read from /proc; nobody waits for it but the last line of stop().
     child.returncode = 0
     log.with_suffix(".pid").write_text(str(child.pid))

@@ -195,10 +195,12 @@ def explain(
         v4 = rfc6052_extract(prefix, address)
         if v4 is not None:
             return _explain_nat64(prefix, v4)
-    for reader in (_explain_teredo, _explain_isatap, _explain_sixtofour):
-        found = reader(address)
-        if found:
-            return found
+    if (teredo := TeredoAddress.parse(address)) is not None:
+        return _explain_teredo(teredo)
+    if (isatap := embedded_isatap(address.packed)) is not None:
+        return _explain_isatap(address, IPv4Address(isatap))
+    if (sixtofour := embedded_sixtofour(address.packed)) is not None:
+        return _explain_sixtofour(IPv4Address(sixtofour))
     if address.ipv4_mapped is not None:
         return [("kind", "IPv4-mapped (RFC 4291 2.5.5.2)"), ("IPv4", str(address.ipv4_mapped))]
     return [("kind", f"{_scope(address)} IPv6"), ("embedded IPv4", "none")]
@@ -217,10 +219,7 @@ def _explain_v4(v4: IPv4Address) -> list[tuple[str, str]]:
     return lines
 
 
-def _explain_teredo(v6: IPv6Address) -> list[tuple[str, str]]:
-    teredo = TeredoAddress.parse(v6)
-    if teredo is None:
-        return []
+def _explain_teredo(teredo: TeredoAddress) -> list[tuple[str, str]]:
     return [
         ("kind", "Teredo (RFC 4380)"),
         ("server", str(teredo.server)),
@@ -230,12 +229,8 @@ def _explain_teredo(v6: IPv6Address) -> list[tuple[str, str]]:
     ]
 
 
-def _explain_isatap(v6: IPv6Address) -> list[tuple[str, str]]:
+def _explain_isatap(v6: IPv6Address, v4: IPv4Address) -> list[tuple[str, str]]:
     packed = v6.packed
-    embedded = embedded_isatap(packed)
-    if embedded is None:
-        return []
-    v4 = IPv4Address(embedded)
     universal = bool(packed[8] & 2)
     lines = [
         ("kind", f"ISATAP (RFC 5214), {_scope(v6)}"),
@@ -251,11 +246,7 @@ def _explain_isatap(v6: IPv6Address) -> list[tuple[str, str]]:
     return lines
 
 
-def _explain_sixtofour(v6: IPv6Address) -> list[tuple[str, str]]:
-    embedded = embedded_sixtofour(v6.packed)
-    if embedded is None:
-        return []
-    v4 = IPv4Address(embedded)
+def _explain_sixtofour(v4: IPv4Address) -> list[tuple[str, str]]:
     lines = [("kind", "6to4 (RFC 3056)"), ("IPv4", str(v4)), ("prefix", str(sixtofour_prefix(v4)))]
     if not is_global(v4.packed):
         lines.append(("note", "RFC 3964 5.3: a 6to4 address of a non-global IPv4 address must be dropped"))

@@ -26,7 +26,8 @@ class Stub:
 
     def __init__(self, site: tuple[str, ...] = SITE, local: tuple[str, ...] = LOCAL) -> None:
         rules = Rules(("corp.example",), ("www.corp.example",))
-        self.machine = DnsStub(random.Random(1).random, rules, site, local)
+        self.machine = DnsStub(random.Random(1).random)
+        self.machine.rules, self.machine.site_servers, self.machine.local_servers = rules, site, local
         self.now = 0.0
 
     def ask(self, name: str, kind: str = "AAAA", client: object = "me", tcp: bool = False) -> Sequence[Order]:

@@ -173,14 +173,9 @@ def ends_of(family: int, values: dict[int, bytes]) -> Ends | None:
     source, destination = here.get(SOURCE[family], b""), here.get(DESTINATION[family], b"")
     if not len(source) == len(destination) == _SIZES[family]:
         return None
-    return Ends(
-        _number(protocol, _NUMBER),
-        source,
-        destination,
-        _number(protocol, _DESTINATION_PORT),
-        there.get(DESTINATION[family], source),
-        there.get(SOURCE[family], destination),
-    )
+    number, port = _number(protocol, _NUMBER), _number(protocol, _DESTINATION_PORT)
+    seen_as, answering = there.get(DESTINATION[family], source), there.get(SOURCE[family], destination)
+    return Ends(number, source, destination, port, seen_as, answering)
 
 
 def is_probe(values: dict[int, bytes]) -> bool:

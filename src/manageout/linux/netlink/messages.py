@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Self
 
 from manageout.errors import KernelError, NotPermitted
+from manageout.words import toml_of
 
 NEWLINK, GETLINK = 16, 18
 NEWADDR, DELADDR, GETADDR = 20, 21, 22
@@ -110,16 +111,9 @@ def refused(number: int, what: str) -> Refused | NotPermitted:
     """The exception for errno ``number`` in answer to ``what``."""
     if number in (errno.EPERM, errno.EACCES):
         return NotPermitted(f"{what}: not permitted", "run as root, or with CAP_NET_ADMIN")
-    hints = {
-        errno.ENODEV: "the network device does not exist",
-        errno.EEXIST: "something else already put it there: see `ip address` and `ip -6 route`",
-        errno.ENETUNREACH: "there is no route to it: see `ip route`",
-        errno.EHOSTUNREACH: "the next hop is not on a link of this machine",
-        errno.EMFILE: "this process has no descriptors left: raise LimitNOFILE",
-        errno.ENFILE: "this machine has no descriptors left: raise fs.file-max",
-        errno.EPROTONOSUPPORT: "the kernel lacks it: modprobe nfnetlink",
-    }
-    return Refused(number, f"{what}: {os.strerror(number)}", hints.get(number, ""))
+    hints = toml_of("manageout.linux", "hints.toml")["netlink"]
+    hint = hints.get(errno.errorcode.get(number, ""), "")
+    return Refused(number, f"{what}: {os.strerror(number)}", hint)
 
 
 @contextlib.contextmanager

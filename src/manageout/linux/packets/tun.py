@@ -252,12 +252,9 @@ def _open_error(error: OSError) -> KernelError | NotPermitted:
 
 def _create_error(name: str, error: OSError) -> KernelError | NotPermitted:
     if error.errno in (errno.EACCES, errno.EPERM):
-        return NotPermitted(
-            f"not permitted to create the device {name}", "run as root, or grant CAP_NET_ADMIN"
-        )
+        what = f"not permitted to create the device {name}"
+        return NotPermitted(what, "run as root, or grant CAP_NET_ADMIN")
     if error.errno in (errno.EBUSY, errno.EEXIST, errno.EINVAL):
-        return KernelError(
-            f"the device name {name} is taken",
-            f"another manageout runs here, or remove it: ip link delete {name}",
-        )
+        hint = f"another manageout runs here, or remove it: ip link delete {name}"
+        return KernelError(f"the device name {name} is taken", hint)
     return KernelError(f"device {name} cannot be created: {error.strerror}", "see `dmesg`")

@@ -10,7 +10,7 @@ There is no cache: the programs on this machine and the gateway have theirs.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from manageout.protocol.dns import answers
 from manageout.protocol.dns.forwarder import Exchange, Forwarder, Patience, Reply, Response
@@ -64,17 +64,9 @@ class DnsStub(Forwarder[PassedOn]):
 
     patience = Patience(QUERY_TIMEOUT, QUERY_TIMEOUT, QUERY_TIMEOUT)
     max_tries = MAX_TRIES
-
-    def __init__(
-        self,
-        random: Callable[[], float],
-        rules: Rules | None = None,
-        site_servers: Sequence[str] = (),
-        local_servers: Sequence[str] = (),
-    ) -> None:
-        super().__init__(random)
-        self.rules = rules or Rules()
-        self.site_servers, self.local_servers = site_servers, local_servers
+    rules = Rules()
+    site_servers: Sequence[str] = ()
+    local_servers: Sequence[str] = ()
 
     def receive(self, message: bytes, client: object, now: float, *, tcp: bool = False) -> None:
         """A question of ``client``, whatever that is to the driver; it came over TCP or UDP."""

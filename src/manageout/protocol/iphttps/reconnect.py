@@ -43,7 +43,12 @@ class Reconnect(ABC):
     """Seconds that the next attempt waits for an answer of anybody: a name server, TCP."""
     talk_patience = SLOW_TALK_PATIENCE
     """Seconds that it waits for the gateway's words, or a proxy's."""
-    _since: float | None = None
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        """``random``: 0.0 <= x < 1.0."""
+        self._random = random
+        self._since: float | None = None
+        self.restart()
 
     @abstractmethod
     def failed(self, now: float, spent: float = 0.0, refused: bool = False) -> float:
@@ -67,25 +72,18 @@ class StockReconnect(Reconnect):
     With attempts that fail at once: 30, 30, 60, 120, 240, 480, 900, 900 s.
     """
 
-    def __init__(self, random: Callable[[], float], first: float = 30.0, last: float = 900.0) -> None:
-        """``random``: 0.0 <= x < 1.0; ``first`` and ``last``: bounds of a wait without jitter, seconds."""
-        self._random = random
-        self._first, self._last = first, last
+    FIRST, LAST = 30.0, 900.0
+    """Bounds of a wait without jitter, seconds."""
 
     def failed(self, now: float, spent: float = 0.0, refused: bool = False) -> float:
         """See :class:`Reconnect`."""
         if self._since is None:
             self._since = now
-        return min(max(now - self._since, self._first), self._last) * (1 + JITTER * self._random())
+        return min(max(now - self._since, self.FIRST), self.LAST) * (1 + JITTER * self._random())
 
 
 class QuickReconnect(Reconnect):
     """Ours. An attempt that nobody answered has waited already: its ``spent`` seconds count."""
-
-    def __init__(self, random: Callable[[], float]) -> None:
-        """``random``: 0.0 <= x < 1.0."""
-        self._random = random
-        self.restart()
 
     def restart(self) -> None:
         """See :class:`Reconnect`."""

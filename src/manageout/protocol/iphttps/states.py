@@ -32,9 +32,9 @@ TRANSITIONS = {
     (ClientState.ESTABLISHED, Trigger.ANSWERED): ClientState.LINK_UP,
     (ClientState.ESTABLISHED, Trigger.LOST): ClientState.LINK_DOWN,
     (ClientState.LINK_UP, Trigger.LOST): ClientState.LINK_DOWN,
-    (ClientState.ENABLED, Trigger.DISABLE): ClientState.DISABLED,
-    (ClientState.LINK_DOWN, Trigger.DISABLE): ClientState.DISABLED,
-    (ClientState.ESTABLISHED, Trigger.DISABLE): ClientState.DISABLED,
-    (ClientState.LINK_UP, Trigger.DISABLE): ClientState.DISABLED,
+} | {
+    (state, Trigger.DISABLE): ClientState.DISABLED
+    for state in ClientState
+    if state is not ClientState.DISABLED
 }
 """What is not in it does nothing: news of a transport that was given up already, for example."""

@@ -27,17 +27,13 @@ class Answers:
         self._maps = mappings
         self._allowance = TokenBucket(rate, burst)
 
-    def too_big4(self, original: bytes, mtu: int, now: float) -> bytes | None:
-        """RFC 7915 4: Fragmentation Needed."""
-        return self._send4(original, icmpv4.unreachable(icmpv4.FRAGMENTATION_NEEDED, original, mtu), now)
-
     def refused4(self, reason: Drop, original: bytes, now: float) -> bytes | None:
         """Prohibited, if ``reason`` is one to be told (RFC 7915 4.4)."""
         return self.unreachable4(original, icmpv4.PROHIBITED, now) if reason in _PROHIBITED else None
 
-    def unreachable4(self, original: bytes, code: int, now: float) -> bytes | None:
-        """Destination Unreachable."""
-        return self._send4(original, icmpv4.unreachable(code, original), now)
+    def unreachable4(self, original: bytes, code: int, now: float, mtu: int = 0) -> bytes | None:
+        """Destination Unreachable; ``mtu`` goes with Fragmentation Needed (RFC 7915 4)."""
+        return self._send4(original, icmpv4.unreachable(code, original, mtu), now)
 
     def time_exceeded4(self, original: bytes, now: float) -> bytes | None:
         """Time Exceeded in transit."""

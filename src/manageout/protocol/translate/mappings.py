@@ -91,8 +91,7 @@ class Mappings:
         v4 = self.leases.get(v6)
         if v4 is not None or not self.eam:
             return v4
-        entry = self._to4.get(v6)
-        if entry is None:
+        if (entry := self._to4.get(v6)) is None:
             return None
         net4, net6 = entry
         # Suffix bits that an IPv4 address has no room for are cut off.
@@ -105,8 +104,7 @@ class Mappings:
         v6 = self.leases4.get(v4)
         if v6 is not None or not self.eam:
             return v6
-        entry = self._to6.get(v4)
-        if entry is None:
+        if (entry := self._to6.get(v4)) is None:
             return None
         net4, net6 = entry
         suffix = int.from_bytes(v4, "big") & int(net4.hostmask)

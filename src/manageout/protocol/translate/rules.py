@@ -235,7 +235,11 @@ class Translator(WholePackets):
         large = HEADER6 + 8 * header.is_fragment + len(segment) > limit
         if large and header.dont_fragment:
             mtu = limit - DIFFERENCE - 8 * header.is_fragment
-            return [dropped(Drop.TOO_BIG, self._answers.too_big4(packet, mtu, now))]
+            return [
+                dropped(
+                    Drop.TOO_BIG, self._answers.unreachable4(packet, icmpv4.FRAGMENTATION_NEEDED, now, mtu)
+                )
+            ]
         if large or header.is_fragment:
             offset, more = header.fragment_offset, header.more_fragments
             return forwarded(out.fragments(segment, offset, more, header.ident, limit))

@@ -42,7 +42,8 @@ def test_success_starts_again() -> None:
 
 
 def test_other_bounds() -> None:
-    timer = StockReconnect(lambda: 0.0, first=1, last=4)
+    timer = StockReconnect(lambda: 0.0)
+    timer.FIRST, timer.LAST = 1, 4
     assert [timer.failed(now) for now in (0, 1, 2, 4, 8)] == [1, 1, 2, 4, 4]
 
 

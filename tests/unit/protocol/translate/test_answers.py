@@ -70,4 +70,4 @@ def test_rfc4443_2_4_f_rate() -> None:
         False,
     ]
     assert answers.time_exceeded4(datagram4(), 50.4) is not None, "both families share one allowance"
-    assert answers.too_big4(datagram4(), 1400, 50.4) is None
+    assert answers.unreachable4(datagram4(), 4, 50.4, 1400) is None

@@ -30,7 +30,8 @@ def deaf(held: ExitStack) -> str:
 def test_a_connection_that_is_not_made_is_given_up_whole() -> None:
     async def main() -> None:
         with ExitStack() as held:
-            machine = DnsStub(lambda: 0.5, local_servers=[deaf(held)])
+            machine = DnsStub(lambda: 0.5)
+            machine.local_servers = [deaf(held)]
             upstreams = Upstreams(machine, lambda reply: None)
             async with asyncio.TaskGroup() as group:
                 upstreams.open(group)
@@ -51,7 +52,8 @@ def test_what_was_closed_may_be_opened_again() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
             server.bind(("127.0.0.1", 0))
             server.setblocking(False)
-            machine = DnsStub(lambda: 0.5, local_servers=[f"127.0.0.1:{server.getsockname()[1]}"])
+            machine = DnsStub(lambda: 0.5)
+            machine.local_servers = [f"127.0.0.1:{server.getsockname()[1]}"]
             upstreams = Upstreams(machine, replies.put_nowait)
             loop = asyncio.get_running_loop()
             for _ in range(2):
