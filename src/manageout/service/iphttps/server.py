@@ -6,6 +6,8 @@ The way of the bytes::
     socket readable -> decrypt  -> machine.receive       \\
     TUNs readable   -> packets  -> machine.receive_many   > _pump: transmit to sockets and TUN, events, timer
     timer           ->             machine.on_timer      /
+
+What is for many clients at once is sent in several turns of the loop (:mod:`turns`).
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from manageout.service.iphttps.connection import Connection
 from manageout.service.iphttps.listeners import Inherited
 from manageout.service.iphttps.stock_device import StockDevice
 from manageout.service.iphttps.trust import Refusal, Trust
+from manageout.service.iphttps.turns import Turns
 from manageout.service.leases.keeper import LeaseKeeper
 from manageout.service.process import loops, role, rows
 from manageout.service.process.finding import Finding
@@ -108,6 +111,7 @@ class IpHttpsServerService(role.Role):
         """Serve until cancelled; every client is disconnected then."""
         loop = self._loop = asyncio.get_running_loop()
         self._failure: asyncio.Future[None] = loop.create_future()
+        self._turns = Turns(self._send, loop.call_soon)
         self.acceptor.listen(self._gateway.listen)
         self._stock.attach()
         for tun in self._tuns:
@@ -222,6 +226,7 @@ class IpHttpsServerService(role.Role):
             self._lost(connection, words)
 
     def _drop(self, connection: Connection, reason: str) -> None:
+        self._turns.finish(connection.number)
         del self._connections[connection.number]
         self._keeper.closed(connection.number, reason)
         self._loop.remove_reader(connection.stream)
@@ -270,13 +275,14 @@ class IpHttpsServerService(role.Role):
 
     def _pump(self) -> None:
         """Carry out what the machine wants, and ask when it wants to be called."""
-        for destination, data in self.machine.transmit():
-            if destination == TUN:
-                write = self._tun.write_raw
-                for packet in data:
-                    write(packet)
-            elif connection := self._connections.get(destination):
-                self._send(connection, data)
+        orders = self.machine.transmit()
+        if orders and orders[0][0] == TUN:
+            write = self._tun.write_raw
+            for packet in orders[0][1]:
+                write(packet)
+            orders = orders[1:]
+        if orders:
+            self._turns.take(orders)
         for event in self.machine.events():
             self._obey(event)
         self._timer.at(self.machine.timer())
@@ -302,7 +308,10 @@ class IpHttpsServerService(role.Role):
             self._keeper.opened(event.session, event.identity, report.place(*connection.peer))
             self.acceptor.say(connection, "connected")
 
-    def _send(self, connection: Connection, data: Sequence[bytes]) -> None:
+    def _send(self, number: int, data: Sequence[bytes]) -> None:
+        connection = self._connections.get(number)
+        if connection is None:
+            return
         stream = connection.stream
         try:
             stream.send(data)
