@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from manageout.doctor.console.paths import unjudged
+from manageout.doctor.console.paths import certificate, unjudged
 from manageout.doctor.console.settings import MAX_ROWS
 from manageout.doctor.facts import Facts, Seen
 from manageout.doctor.pasted.segments import Part
-from manageout.windows.text import end_of
+from manageout.windows.text import ZONE, end_of, start_of
 
 _HASH = re.compile(r"^[^:：]*[:：]\s*((?:[0-9a-f]{2} ?){20})$", re.I)
 _NO_KEY = re.compile(
@@ -20,6 +20,7 @@ _KEY = re.compile(
 _NAMED = re.compile(r"\bCN ?=|\bDNS[ -][^\s=]{1,12}=|\b1\.3\.6\.1\.5\.5\.7\.3\.2\b", re.I)
 """A name that the certificate is for, or the usage of clients."""
 MAX_NAMES = 8
+_COMMON = re.compile(r"\bCN ?= ?([\w*.-]{1,255})")
 _PORT = re.compile(r"[:：]\s+\S*:443$")
 _OTHER = re.compile(r"[:：]\s+\S*:\d{1,5}$")
 
@@ -37,6 +38,30 @@ def bound(facts: Facts, part: Part) -> bool:
     return known or unjudged(facts, part)
 
 
+def shown(facts: Facts, part: Part) -> bool:
+    """``openssl s_client``, ``openssl x509``: the certificate that a server showed, when it has expired."""
+    asked = _CONNECT.search(part.command)
+    named = next(
+        (match[1] for line in part.lines if (match := _SUBJECT.search(line))), asked[1] if asked else ""
+    )
+    end = next((line for line in part.lines if "notAfter=" in line), "")
+    until = start_of(end)
+    if not named or (until is None and not asked):
+        return unjudged(facts, part)
+    why = certificate(part.lines)
+    if until is not None and facts.read_at is not None and until + ZONE < facts.read_at:
+        why = Seen("expired", end.strip())
+    if why is not None and why.value == "expired":  # whom this machine trusts says nothing of others
+        facts.tls.setdefault(
+            (asked[1] if asked else named).lower(), why._replace(quote=f"{named}: {why.quote}")
+        )
+    return True
+
+
+_CONNECT = re.compile(r"-connect\s+\[?([\w.-]{1,255})", re.I)
+_SUBJECT = re.compile(r"^\s*subject\s?=.*\bCN ?= ?([\w*.-]{1,255})")
+
+
 def bare(text: str) -> str:
     """A hash as the programs compare it."""
     return text.replace(" ", "").lower()
@@ -50,6 +75,11 @@ def _is_empty(lines: list[str]) -> bool:
 
 def store(facts: Facts, part: Part) -> bool:
     """``certutil -store my``: the second date of each certificate is its end, in any language."""
+    if "verify" in part.command.lower() and (why := certificate(part.lines)) is not None:
+        names = [match[1] for line in part.lines[:40] if (match := _COMMON.search(line))]
+        if names:  # the issuer's stands before its own
+            facts.tls.setdefault(names[:2][-1].lower(), why._replace(quote=f"{names[:2][-1]}: {why.quote}"))
+            return True
     if part.command and not re.search(r"\bmy\b", part.command, re.I):
         return unjudged(facts, part)
     held: dict[str, Seen[bool | None]] = {}

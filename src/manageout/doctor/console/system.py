@@ -39,7 +39,7 @@ def registry(facts: Facts, part: Part) -> bool:
                 rules.add(key)
         elif (match := _VALUE.match(line)) and len(facts.registry) < MAX_VALUES:
             value = _content(match[2], (match[3] or "").strip())
-            place = key or _key(_typed_key(part.command)) or _PLACES.get(match[1].lower(), "")
+            place = key or _key(_typed_key(part.command)) or PLACES.get(match[1].lower(), "")
             facts.registry[place, match[1].lower()] = Seen(value, line.strip())
             known = True
     _meaning(facts)
@@ -72,7 +72,7 @@ _WANTED = re.compile(
 )
 _CUT = re.compile(r"\.\.\.|\[|…|^\s*<")
 """What people write where they have left lines out."""
-_PLACES = {
+PLACES = {
     "disablenrptforadapterregistration": rf"{_SERVICES}dnscache\parameters",
     "disabledcomponents": rf"{_SERVICES}tcpip6\parameters",
     "disableparallelaandaaaa": rf"{_SERVICES}dnscache\parameters",

@@ -194,6 +194,25 @@ _EDITION = re.compile(
 )
 
 
+def missing(lines: Iterable[str], names: Iterable[str]) -> dict[str, str]:
+    """Values of the registry, lower case, of which somebody says that they are not there -> the line."""
+    known = re.compile("|".join(names), re.I)
+    found: dict[str, str] = {}
+    for line in _said(lines, known):
+        match = known.search(line)
+        if match is not None and _ABSENT.match(line, match.end()):
+            found.setdefault(match[0].lower(), line.strip())
+    return found
+
+
+_ABSENT = re.compile(
+    r"['\"`]?,?\s(?:[\w'’]+\s){0,5}?(?:(?:not|isn't|isnt|doesn't|never|nicht|pas|no)\s(?:\w+\s){0,2}?"
+    r"(?:set|there|exist\w*|present|defined|configured|gesetzt|vorhanden|da|défini\w*|existe|présente?)\b|"
+    r"missing|absent|fehlt|is unset|n'existe pas|no existe)",
+    re.I,
+)
+
+
 def build(lines: Iterable[str]) -> Seen[int] | None:
     """Windows' build by the release that the text speaks of (``Win10 22H2``, ``version 2004``), where it is one alone;
     Windows 11 without one is its first."""

@@ -71,10 +71,13 @@ def _said(lines: list[str], parts: list[Part], machines: list[Facts]) -> None:
         told.balancing = None  # the server says it itself
     told.virtual |= {one: line for one, line in prose.marked(lines).items() if one not in told.virtual}
     told.hosts, told.direct, told.build = prose.hosts(lines), prose.direct(lines), prose.build(lines)
+    missing = prose.missing(lines, text_system.PLACES)
     if len(machines) == 1 and machines[0].edition is None:
         machines[0].edition = prose.edition(lines)
     for one in machines:
         one.told = told
+        for name, line in missing.items() if one.role not in ("server", "manager") else ():
+            one.lack(text_system.PLACES[name], name, line)
         short = one.computer.partition(".")[0].lower()
         own = {address for interface in one.interfaces for address in interface.ipv4}
         if one.role == "unknown" and (short in told.servers or own & told.addresses.keys()):
@@ -309,6 +312,7 @@ READERS: dict[str, Reader] = {
     "hostname": text_system.hostname, "ping": text_paths.ping, "tracert": text_paths.trace,
     "pathping": text_paths.trace, "gpresult": text_policies.read, "certutil": text_certificates.store,
     "klist": text_system.klist, "sslcert": text_certificates.bound, "pfirewall": text_logs.firewall,
+    "openssl": text_certificates.shown,
     "6to4": text_paths.unjudged,
     "opened": text_paths.opened, "fetched": text_paths.fetched,
 }  # fmt: skip

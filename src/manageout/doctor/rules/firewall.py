@@ -129,7 +129,9 @@ def elsewhere(facts: Facts) -> Iterator[Case]:
         scopes = [scope for one in rules for scope in one.remote]
         six = [found for scope in scopes if (found := _range(scope)) is not None]
         open_to_all = not all(one.remote for one in rules) or len(six) < sum(not _near(one) for one in scopes)
-        if six and not open_to_all and not any(low <= one <= high for one in managers for low, high in six):
+        # in the other form of the interface's identifier: FIREWALL-SCOPE says that
+        forms = [*managers, *(IPv6Address(int(one) ^ 1 << 57) for one in managers)]
+        if six and not open_to_all and not any(low <= one <= high for one in forms for low, high in six):
             manager, line = next(iter(managers.items()))
             yield Case((*quotes(*rules), line), {"RULE": rules[0].name, "MANAGER": manager})
 

@@ -134,3 +134,23 @@ Get-ItemProperty : Cannot find path 'HKLM:\\...' because it does not exist.
 )  # fmt: skip
 def test_a_policy_that_has_not_arrived(text: str, codes: set[str]) -> None:
     assert set(pasted(text)) == codes
+
+
+ASKED = """PS C:\\> Resolve-DnsName lt5.corp.example -Type AAAA -Server dc1
+
+Name          Type TTL   Section    PrimaryServer        NameAdministrator       SerialNumber
+----          ---- ---   -------    -------------        -----------------       ------------
+corp.example  SOA  3600  Authority  dc1.corp.example     hostmaster.corp.example 118342
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("DisableNRPTForAdapterRegistration is not set.", True), (f"{VALUE} doesn't exist in the registry", True),
+        (f"Der Wert {VALUE} ist auf den Laptops nicht gesetzt.", True), (f"{VALUE} n'existe pas", True),
+        (f"we have set {VALUE} to 0 everywhere", False), (f"What does {VALUE} do?", False),
+    ],
+)  # fmt: skip
+def test_what_people_say_that_is_not_there(said: str, found: bool) -> None:
+    assert ("DNS-REGISTRATION-OFF" in pasted(f"Win10 22H2. {said}\n\n{ASKED}")) is found

@@ -127,3 +127,36 @@ OFFLINE = "next InitializeSecurityContext failed: CRYPT_E_REVOCATION_OFFLINE (0x
 )
 def test_a_certificate_that_another_program_does_not_take(text: str, code: str) -> None:
     assert set(pasted(text)) == ({code} if code else set())
+
+
+SHOWN = """$ openssl s_client -connect {0}:443 </dev/null | openssl x509 -noout -subject -dates
+subject=CN = {0}
+notBefore=Nov 20 10:00:00 2020 GMT
+notAfter=Nov 20 10:00:00 {1} GMT
+"""
+VERIFIED = """C:\\>certutil -urlfetch -verify x.cer
+Issuer:
+    CN=Corp Issuing CA
+  Name Hash(sha1): 1f2a8b6ef2c0b58d6fdd27d8cb1e5b3c4d5f6a7b
+Subject:
+    CN={}
+Cert Serial Number: 6100000b5c
+
+ERROR: Verifying leaf certificate revocation status returned {} 0x80092013 (-2146885613 CRYPT_E_REVOCATION_OFFLINE)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (SHOWN.format("nls.corp.example", 2022), "LOCATION-REFUSED"), (SHOWN.format("nls.corp.example", 2099), ""),
+        (SHOWN.format("da.example.net", 2022), "IPHTTPS-EXPIRED"), (SHOWN.format("da.example.net", 2099), ""),
+        ("$ openssl s_client -connect da.example.net:443\nVerify return code: 20 (unable to get local issuer)\n", ""),
+        ("$ openssl s_client -connect da.example.net:443\nverify error:num=10:certificate has expired\n",
+         "IPHTTPS-EXPIRED"),
+        (VERIFIED.format("da.example.net", "was offline."), "IPHTTPS-REVOCATION"),
+        (VERIFIED.format("nls.corp.example", "was offline."), "LOCATION-REFUSED"),
+    ],
+)  # fmt: skip
+def test_what_other_programs_say_of_a_servers_certificate(text: str, code: str) -> None:
+    assert {one.code for one in judged(text)} == ({code} if code else set())

@@ -248,3 +248,29 @@ def test_a_manager_that_the_scope_shuts_out(manager: str, severity: str) -> None
     ]
     assert [one.severity for one in told] == [severity]
     assert (manager in told[0].seen[-1]) == (severity == "error")
+
+
+@pytest.mark.parametrize(
+    ("manager", "code"),
+    [
+        ("0:5efe:10.0.0.7", None),
+        ("200:5efe:192.88.99.7", "FIREWALL-SCOPE"),
+        ("9:9:9:9", "FIREWALL-SCOPE-ELSEWHERE"),
+    ],
+)
+def test_a_manager_of_the_other_form_of_address(manager: str, code: str | None) -> None:
+    prefix = "fd12:3456:789a:1" if "5efe" in manager else "fd12:3456:789a:2"
+    address = f"{prefix}:{manager if '5efe' in manager else '0:5efe:10.0.0.7'}"
+    text = (
+        f"C:\\>ipconfig\n\nTunnel adapter isatap.x:\n\n   IPv6 Address. . . . . . . . . . . : {address}\n\n"
+    )
+    text += "on the client:\n\nC:\\>netsh advfirewall firewall show rule name=rdp\n\n"
+    text += f"Rule Name:                            rdp\n{'-' * 70}\n"
+    for label, value in (
+        ("Enabled", "Yes"), ("Direction", "In"), ("Profiles", "Private,Public"), ("LocalIP", "Any"),
+        ("RemoteIP", "fd12:3456:789a:1:0:5efe::/96"), ("Protocol", "TCP"), ("LocalPort", "3389"),
+        ("RemotePort", "Any"), ("Edge traversal", "Yes"), ("Action", "Allow"),
+    ):  # fmt: skip
+        text += f"{label + ':':38}{value}\n"
+    found_ = diagnose(read_pasted(text))
+    assert {one.code for one in found_ if one.severity != "note"} == ({code} if code else set())
