@@ -192,7 +192,7 @@ class Dropped(NamedTuple):
 class FirewallRule(NamedTuple):
     """An inbound rule that allows. ``profiles``: any, domain, private, public. ``edge``: edge traversal, None: not
     told. ``name``: by which netsh and Set-NetFirewallRule -DisplayName find it. ``whole``: ports and addresses are
-    known."""
+    known. ``secured``: it lets in only what IPsec has authenticated."""
 
     protocol: str
     ports: tuple[str, ...]
@@ -202,6 +202,7 @@ class FirewallRule(NamedTuple):
     quote: str
     name: str = ""
     whole: bool = True
+    secured: bool = False
 
 
 @dataclass

@@ -27,7 +27,7 @@ def read(facts: Facts, part: Part) -> bool:
     """Rules, or what else ``advfirewall`` shows."""
     blocks = list(islice(_blocks(part.lines), MAX_ROWS)) or list(islice(_foreign(part.lines), MAX_ROWS))
     if not blocks:
-        return text_netsh.other(facts, part)
+        return text_netsh.other(facts, part) or _none(facts, part)
     facts.firewall = facts.firewall or []  # none that lets anybody in is something too
     add_rules(facts, (row for block in blocks if (row := _row(block)) is not None))
     for block in blocks:
@@ -37,6 +37,22 @@ def read(facts: Facts, part: Part) -> bool:
     if "name=all" in part.command.lower().replace('"', ""):
         facts.sections |= {"rules"}  # all of them: what is not there is not there
     return True
+
+
+def _none(facts: Facts, part: Part) -> bool:
+    """One line, in whatever language, instead of the rules of a name: there is none."""
+    match = _NAMED.search(part.command)
+    said = [line.strip() for line in part.lines if line.strip()]
+    if match is None or len(said) != 1 or match[1].lower() == "all":
+        return False
+    facts.nothing[f"rule:{match[1].lower()}"] = f"{part.command}: {said[0]}"
+    return True
+
+
+_NAMED = re.compile(
+    r"firewall\s+show\s+rule\s+name\s?=\s?[\"']?([^\"'=]{1,100}?)[\"']?\s*(?:dir=.*|verbose.*|profile=.*)?$",
+    re.I,
+)
 
 
 def _blocks(lines: list[str]) -> Iterator[dict[str, tuple[str, str]]]:
@@ -121,6 +137,7 @@ def _row(block: dict[str, tuple[str, str]]) -> Row | None:
         "RemoteAddress": _words(values.get("remoteip", "")),
         "Profile": "Any" if profiles >= {"domain", "private", "public"} else values.get("profiles", ""),
         "EdgeTraversalPolicy": values.get("edge traversal"),
+        "Authentication": values.get("security"),
     }
 
 

@@ -31,6 +31,9 @@ _DISABLED = 4
 def registry(facts: Facts, part: Part) -> bool:
     """``reg query``: keys at the left, below each its values, of all types. The hive and a control set's number go."""
     key, known, rules = "", False, set()
+    for place, name, kind, text in _parsed(part.lines):
+        facts.registry[place, name] = Seen(_content(kind, text), f"{name} = {text}")
+        known = True
     for line in part.lines:
         if line[:4].upper() in ("HKEY", "HKLM", "HKCU") or line.lower().startswith("computer\\hkey"):
             key = _key(line)
@@ -49,6 +52,17 @@ def registry(facts: Facts, part: Part) -> bool:
         facts.nrpt_policy = Seen(held, f"reg query: {held} rules below {_NRPT_POLICY.rpartition(chr(92))[2]}")
         _name_rules(facts, rules)
     return known
+
+
+def _parsed(lines: list[str]) -> Iterator[tuple[str, str, str, str]]:
+    """``LGPO /parse``: key, name, and type with value, each in a line of its own."""
+    for place, name, value in zip(lines, lines[1:], lines[2:], strict=False):
+        match = _LISTED.match(value) if place[:9].lower() == "software\\" else None
+        if match is not None:
+            yield _key(place), name.strip().lower(), match[1].upper(), match[2].strip()
+
+
+_LISTED = re.compile(r"(DWORD|SZ|EXSZ|MULTISZ):(.*)$")
 
 
 def _absent(facts: Facts, part: Part, known: bool) -> bool:

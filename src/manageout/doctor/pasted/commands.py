@@ -39,7 +39,7 @@ def alone(line: str) -> str:
         return line if _looks_typed(rest) else ""
     pattern = _ALONE.get(name)
     if pattern is not None:
-        return line if pattern.fullmatch(line[len(word) :]) else ""
+        return line if pattern.fullmatch(line[len(word) :].partition(" | ")[0].rstrip()) else ""
     if name in ("nslookup", "ping", "tracert", "pathping"):
         words = [one for one in rest.split() if one[0] not in "-/"]
         placed = bool(words) and all(map(_PLACE.fullmatch, words))

@@ -93,6 +93,8 @@ def _first_words(line: str, after: str) -> Shape | None:
     for words, kind in _WORDS:
         if start.startswith(words):
             return Shape(kind, fresh=kind == "certutil")
+    if line in ("Computer", "User") and after[:9].lower() == "software\\":
+        return Shape("reg")
     if line[-1:] in _QUOTES and _QUOTED.search(line) and _OF_CARD.search(after):
         return Shape("ipv4", fresh=True)
     lower = line.lower() if len(line) < 100 else ""

@@ -24,7 +24,7 @@ _PARTIAL = re.compile(
 _UNRESOLVED = re.compile(r"Resolve-DnsName\s?: ([\w.-]{1,255}) ?: (\S.{0,200})")
 _ASKED = re.compile(r"\bresolve-dnsname\s+(?:-name\s+)?[\"']?([\w.-]{1,255})", re.I)
 _FAILED = re.compile(r"FullyQualifiedErrorId\s*:\s*([^,]{1,100}?)\s*(?:,\s*([\w.-]{1,100}))?$")
-_TERM = re.compile(r"CategoryInfo\s*:\s*ObjectNotFound:\s*\(([\w-]{1,80}):String\)")
+_TERM = re.compile(r"CategoryInfo\s*:\s*ObjectNotFound:\s*\(([\w -]{1,80}):String\)")
 _WORDS = ("InterfaceAlias", "InterfaceDescription", "DisplayName", "InterfaceStatus", "Message")
 _OF_INTERFACES = ("adapters", "interfaces", "suffixes")
 """Sections whose rows say something of one interface."""
@@ -176,6 +176,11 @@ class _Machine:
                 found = True
             elif (match := _FAILED.search(line)) is None:
                 continue
+            elif (match[2] or "") == "Get-NetFirewallRule" and "NotFound" in match[1]:
+                term = next(filter(None, map(_TERM.search, lines[max(0, number - 3) : number])), None)
+                name = term[1] if term else "a name"
+                self.facts.nothing[f"rule:{name.lower()}"] = f"Get-NetFirewallRule {name}: not found"
+                found = True
             elif (match[2] or "").endswith("ResolveDnsName"):
                 for row in self.rows.get("resolved", [])[-1:]:
                     row["Error"] = match[1]  # the same, not translated

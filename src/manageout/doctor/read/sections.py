@@ -395,11 +395,13 @@ def add_rules(facts: Facts, rows: Iterable[Row], *, whole: bool = True) -> None:
             f"firewall rule {row.get('Name')!r}: {row.get('Profile')}{scope}",
             str(row.get("Name") or "")[:MAX_TEXT],
             whole,
+            _SECURED.match(str(row.get("Authentication") or "")) is not None,
         )
         rules += [one] if len(rules) < MAX_ROWS else []
         facts.firewall = rules
 
 
+_SECURED = re.compile(r"auth|required", re.I)
 _PROXY = re.compile(r":\s+(\S+:\d{1,5})\s*$")
 """Of what netsh prints in whatever language: a host and a port behind a label."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from ipaddress import IPv6Address, IPv6Network
 
@@ -84,6 +85,25 @@ def _let_in(facts: Facts, rule: FirewallRule, address: IPv6Address) -> bool:
     alike = [one for one in facts.firewall or [] if (one.protocol, one.ports) == (rule.protocol, rule.ports)]
     scopes = [scope.lower() for one in alike for scope in one.remote or ("any",)]
     return "any" in scopes or any(low <= address <= high for low, high in filter(None, map(_range, scopes)))
+
+
+@rule("FIREWALL-MISSING")
+def missing(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """A rule that was asked for by its name, and is not there; one that blocks is none that is missed."""
+    held = {one.name.lower() for one in facts.firewall or []}
+    for key, quote in facts.nothing.items() if facts.role in ("client", "unknown") else ():
+        name = key.removeprefix("rule:")
+        if name != key and name not in held and not re.search("block|deny|sperr|bloq", name):
+            yield (quote,)
+
+
+@rule("FIREWALL-SECURITY")
+def secured(facts: Facts) -> Iterator[Case]:
+    """A rule for managers wants IPsec, and nothing shows any between them."""
+    ipsec = facts.ipsec is not None and facts.ipsec.value
+    for one in facts.firewall or [] if facts.role in ("client", "unknown") and not ipsec else ():
+        if one.secured and _for_managers(one):
+            yield Case((one.quote,), {"RULE": one.name})
 
 
 @rule("FIREWALL-EDGE")

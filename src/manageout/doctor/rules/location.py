@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from manageout.doctor.facts import Facts, Lookup
 from manageout.doctor.rules.evidence import (
@@ -97,7 +97,8 @@ def probe(facts: Facts) -> Iterator[Case]:
         wrong = ip_address(address) not in {a for lookup in lookups for a in lookup.addresses}
     else:
         lookups = [lookup for lookup in asked if lookup.name.lower().startswith(f"{PROBE}.")]
-        wrong = not any(lookup.addresses for lookup in lookups) and _zone_known(asked, lookups)
+        found = [address for lookup in lookups for address in lookup.addresses]
+        wrong = not any(map(_of_probe, found)) if found else _zone_known(asked, lookups)
     if lookups and wrong:
         cause = facts.connection is not None and tunnel_up(facts)
         said = quotes(facts.connection, facts.iphttps_status) if cause else ()
@@ -106,6 +107,11 @@ def probe(facts: Facts) -> Iterator[Case]:
 
 PROBE = "directaccess-corpconnectivityhost"
 """What DirectAccess calls the name that must be answered, where the policy does not show it."""
+
+
+def _of_probe(address: IPv4Address | IPv6Address) -> bool:
+    """127.0.0.1, as it is, in NAT64's prefix or by IPv6."""
+    return address.is_loopback or (address.version == 6 and int(address) & 0xFFFFFFFF == 0x7F000001)
 
 
 def _zone_known(asked: list[Lookup], failed: list[Lookup]) -> bool:

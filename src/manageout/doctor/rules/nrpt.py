@@ -112,6 +112,20 @@ def disconnected(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (*allowed, *quotes(facts.iphttps_status))
 
 
+@rule("NRPT-OPTIONS")
+def options(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """A rule in the registry with DirectAccess' servers, without the bit by which they count ([MS-GPNRPT] 2.2.2.2)."""
+    for (key, name), seen in facts.registry.items():
+        if name == "configoptions" and isinstance(seen.value, int) and not seen.value & DIRECT:
+            servers = facts.value(key, "DirectAccessDNSServers")
+            if servers is not None and servers.value:
+                yield seen.quote, servers.quote
+
+
+DIRECT = 4
+"""Of ConfigOptions."""
+
+
 @rule("NRPT-NO-DOT")
 def no_dot(facts: Facts) -> Iterator[Case]:
     """A rule with servers for the name of a domain: another rule is for a name below it, and none for the domain."""

@@ -9,6 +9,7 @@ from ipaddress import IPv6Address
 from manageout.doctor.facts import Dropped, Facts, Filtered, Role, Unreached
 from manageout.doctor.rules.evidence import around, of_intranets, stated
 from manageout.doctor.rules.rule import Case, Severity, Theme
+from manageout.windows.policies import IPHTTPS, TRANSITION
 from manageout.windows.text import any_address
 
 rule = Theme()
@@ -160,6 +161,27 @@ def behind(facts: Facts) -> Iterator[Case]:
     for one in facts.filtered:
         if one.reason == "behind" and _OURS.search(one.name):
             yield Case((one.quote,), {"NAME": one.name})
+
+
+@rule("POLICY-VALUE")
+def policy_value(facts: Facts) -> Iterator[Case]:
+    """A value of tcpip.admx that is none of those that Windows knows; those of IP-HTTPS in the key above their own."""
+    for (key, name), seen in facts.registry.items():
+        if key == TRANSITION.lower() and name.startswith("iphttps_"):
+            yield Case((seen.quote,), variant="key")
+        known = _KNOWN.get(name) if key in (TRANSITION.lower(), IPHTTPS.lower()) else None
+        if known is not None and isinstance(seen.value, str) and not known.fullmatch(seen.value.strip()):
+            yield Case((seen.quote,), variant="url" if name == "iphttps_clienturl" else "")
+
+
+_STATES = re.compile("default|enabled|disabled", re.I)
+_KNOWN = {
+    "isatap_state": _STATES, "6to4_state": _STATES, "teredo_defaultqualified": re.compile("enabled", re.I),
+    "teredo_state": re.compile("default|disabled|client|enterprise client", re.I),
+    "iphttps_clienturl": re.compile(r"https://[\w.-]+(?::\d{1,5})?/iphttps", re.I),
+    "iphttps_clientstate": re.compile(r"(?!)"),
+}  # fmt: skip
+"""Texts that mean something; IPHTTPS_ClientState is a number."""
 
 
 @rule("BINDING")

@@ -20,7 +20,7 @@ from manageout.doctor.facts import (
     Told,
     Unreached,
 )
-from manageout.windows.policies import CONNECTIVITY, IPHTTPS, TRANSITION
+from manageout.windows.policies import CONNECTIVITY, IPHTTPS, NRPT, TRANSITION
 
 
 def of_server(sites: int | None = None, **said: str) -> Facts:
@@ -39,6 +39,25 @@ CASES: dict[str, Callable[[], Facts]] = {
             (CONNECTIVITY.lower(), "domainlocationdeterminationurl"): Seen("https://nls.corp.example/", "url")
         },
         store=[Seen(1e9, "CN=nls.corp.example: NotAfter 9/9/2001")],
+    ),
+    "POLICY-VALUE": lambda: Facts(
+        "x", registry={(TRANSITION.lower(), "teredo_state"): Seen("Enterprise", "line")}
+    ),
+    "NRPT-OPTIONS": lambda: Facts(
+        "x",
+        registry={
+            (f"{NRPT.lower()}\\{{1}}", "configoptions"): Seen(2, "ConfigOptions 2"),
+            (f"{NRPT.lower()}\\{{1}}", "directaccessdnsservers"): Seen(
+                "fd00::1", "DirectAccessDNSServers fd00::1"
+            ),
+        },
+    ),
+    "FIREWALL-MISSING": lambda: Facts("x", nothing={"rule:rdp": "show rule name=rdp: No rules match"}),
+    "FIREWALL-SECURITY": lambda: Facts(
+        "x",
+        firewall=[
+            FirewallRule("TCP", ("3389",), frozenset({"public"}), (), True, "rule", "rdp", secured=True)
+        ],
     ),
     "LOCATION-REFUSED": lambda: Facts(
         "x", tls={"nls.corp.example": Seen("untrusted", "curl https://nls.corp.example/: untrusted root")}

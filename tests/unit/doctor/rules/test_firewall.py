@@ -274,3 +274,35 @@ def test_a_manager_of_the_other_form_of_address(manager: str, code: str | None) 
         text += f"{label + ':':38}{value}\n"
     found_ = diagnose(read_pasted(text))
     assert {one.code for one in found_ if one.severity != "note"} == ({code} if code else set())
+
+
+ASKED = 'C:\\>netsh advfirewall firewall show rule name="RDP manage-out"\n\n'
+THROWN = """PS C:\\> Get-NetFirewallRule -DisplayName "Manage-out RDP"
+Get-NetFirewallRule : Es wurden keine MSFT_NetFirewallRule-Objekte gefunden.
+    + CategoryInfo          : ObjectNotFound: (Manage-out RDP:String) [Get-NetFirewallRule], CimJobException
+    + FullyQualifiedErrorId : CmdletizationQuery_NotFound_DisplayName,Get-NetFirewallRule
+"""
+RULE = f"Rule Name:                            RDP manage-out\n{'-' * 70}\n" + "".join(
+    f"{label + ':':38}{value}\n"
+    for label, value in (
+        ("Enabled", "Yes"), ("Direction", "In"), ("Profiles", "Private,Public"), ("LocalIP", "Any"),
+        ("RemoteIP", "fd12:1:2:1::/64"), ("Protocol", "TCP"), ("LocalPort", "3389"), ("RemotePort", "Any"),
+        ("Edge traversal", "Yes"), ("InterfaceTypes", "Any"), ("Security", "NotRequired"), ("Action", "Allow"),
+    )
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        (ASKED + "No rules match the specified criteria.\n", {"FIREWALL-MISSING"}),
+        (ASKED + "Keine Regeln stimmen mit den angegebenen Kriterien überein.\n", {"FIREWALL-MISSING"}),
+        (THROWN, {"FIREWALL-MISSING"}),
+        (ASKED.replace("RDP", "Block RDP") + "No rules match the specified criteria.\n", set()),
+        (ASKED + RULE, set()),
+        (ASKED + RULE.replace("NotRequired", "Authenticate"), {"FIREWALL-SECURITY"}),
+        (ASKED + RULE.replace("NotRequired", "AuthEnc"), {"FIREWALL-SECURITY"}),
+    ],
+)
+def test_a_rule_that_is_not_there_or_wants_ipsec(text: str, codes: set[str]) -> None:
+    assert {one.code for one in pasted(text).values() if one.severity != "note"} == codes

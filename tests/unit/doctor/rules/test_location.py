@@ -164,7 +164,7 @@ def test_the_probes_well_known_name_is_enough_where_its_zone_is_known() -> None:
     assert told.severity == "warning" and "A 127.0.0.1" in told.remedy[0]
     found_it = RESOLVED.replace(
         "WebProbeHost.corp.quarry.example ", "corpConnectivityHost.corp.quarry.example"
-    )
+    ).replace("10.12.0.40", "127.0.0.1")
     assert "LOCATION-PROBE" not in pasted(found_it + RESOLVED)
 
 
@@ -266,3 +266,17 @@ def test_the_location_servers_certificate_is_valid_or_has_a_successor() -> None:
     for found_ in (told(STATUS, "28/11/2027 23:59:59"), told(STATUS, "28/11/2026 23:59:59", newer)):
         codes = {one.code for one in found_}
         assert codes == {"LOCATION-REFUSED"}
+
+
+@pytest.mark.parametrize(
+    ("address", "wrong"),
+    [("203.0.113.99", True), ("127.0.0.1", False), ("fd12:8:1:7777::7f00:1", False), ("::1", False),
+     ("fd12:8:1:7777::a14:409", True)],
+)  # fmt: skip
+def test_what_the_probes_name_must_be_without_the_policy(address: str, wrong: bool) -> None:
+    kind = "AAAA" if ":" in address else "A"
+    text = "PS C:\\> Resolve-DnsName directaccess-corpconnectivityhost.corp.example\n\n"
+    text += "Name                                            Type   TTL   Section    IPAddress\n"
+    text += "----                                            ----   ---   -------    ---------\n"
+    text += f"directaccess-corpconnectivityhost.corp.example  {kind:4}   600   Answer     {address}\n"
+    assert {one.code for one in diagnose(read_pasted(text))} == ({"LOCATION-PROBE"} if wrong else set())

@@ -82,3 +82,11 @@ def test_no_rule_is_in_effect_though_the_tunnel_is_up() -> None:
     )
     assert not pasted(UP + allowed + RULES.format(".corp.contoso.example"))
     assert not pasted(allowed + nothing)  # as inside
+
+
+@pytest.mark.parametrize(("options", "codes"), [("0x2", {"NRPT-OPTIONS"}), ("0x4", set()), ("0x14", set())])
+def test_a_rule_that_counts_for_directaccess_alone_by_its_bit(options: str, codes: set[str]) -> None:
+    key = "HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\DNSClient\\DnsPolicyConfig\\{3D1C5B2A}"
+    text = f"{key}\n    Version    REG_DWORD    0x1\n    ConfigOptions    REG_DWORD    {options}\n"
+    text += "    Name    REG_MULTI_SZ    .corp.example\n    DirectAccessDNSServers    REG_SZ    fd12:8:1:3333::1\n"
+    assert set(pasted(text)) == codes

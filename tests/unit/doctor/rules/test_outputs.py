@@ -298,3 +298,38 @@ def test_a_trace_that_was_broken_off() -> None:
     silent = "  2     *        *        *     Request timed out.\n  3     *        *        *     Request timed out.\n"
     assert set(pasted(head + hops + silent + "  4     *     ^C\n")) == {"PATH-SILENT"}
     assert not pasted(head + hops + silent + f"  4    44 ms    41 ms    43 ms  {SIX}\n")
+
+
+UPPER_KEY = "HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies\\Microsoft\\Windows\\TCPIP\\v6Transition"
+OF_IPHTTPS = f"{UPPER_KEY}\\IPHTTPS\\IPHTTPSInterface"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "found"),
+    [
+        (UPPER_KEY, "Teredo_State    REG_SZ    EnterpriseClient", True),
+        (UPPER_KEY, "Teredo_State    REG_SZ    Enterprise Client", False),
+        (UPPER_KEY, "Teredo_State    REG_SZ    Client", False),
+        (UPPER_KEY, "6to4_State    REG_SZ    off", True),
+        (UPPER_KEY, "6to4_State    REG_SZ    Disabled", False),
+        (UPPER_KEY, "ISATAP_State    REG_SZ    Enable", True),
+        (UPPER_KEY, "ISATAP_State    REG_SZ    enabled", False),
+        (UPPER_KEY, "IPHTTPS_ClientState    REG_DWORD    0x2", True),  # its key is the one below
+        (OF_IPHTTPS, "IPHTTPS_ClientState    REG_DWORD    0x2", False),
+        (OF_IPHTTPS, "IPHTTPS_ClientState    REG_SZ    2", True),
+        (OF_IPHTTPS, "IPHTTPS_ClientUrl    REG_SZ    https://da.example.net:443", True),
+        (OF_IPHTTPS, "IPHTTPS_ClientUrl    REG_SZ    http://da.example.net:443/IPHTTPS", True),
+        (OF_IPHTTPS, "IPHTTPS_ClientUrl    REG_SZ    https://da.example.net:443/IPHTTPS", False),
+        (OF_IPHTTPS, "IPHTTPS_ClientUrl    REG_SZ    https://da.example.net/iphttps", False),
+    ],
+)
+def test_values_of_policies_that_windows_knows(key: str, value: str, found: bool) -> None:
+    told = {code for code, one in pasted(f"{key}\n    {value}\n").items() if one.severity != "note"}
+    assert told == ({"POLICY-VALUE"} if found else set())
+
+
+@pytest.mark.parametrize(("state", "codes"), [("Default", {"ISATAP-POLICY-DEFAULT"}), ("Enabled", set())])
+def test_a_policy_as_lgpo_prints_it(state: str, codes: set[str]) -> None:
+    name = "Software\\Policies\\Microsoft\\Windows\\TCPIP\\v6Transition\nISATAP_{}\nSZ:{}\n"
+    text = f"LGPO.exe /parse /m registry.pol\n\nComputer\n{name.format('State', state)}\n"
+    assert set(pasted(f"{text}Computer\n{name.format('RouterName', 'mo.corp.example')}")) == codes
