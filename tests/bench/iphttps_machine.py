@@ -8,7 +8,7 @@ from dataclasses import replace
 from statistics import median
 
 from manageout.protocol.iphttps.server import IpHttpsServer
-from manageout.protocol.iphttps.values import TUN, Peer
+from manageout.protocol.iphttps.values import Peer
 from manageout.protocol.offload.cut import segment
 from manageout.protocol.offload.join import StockStream
 from manageout.wire import ipv6, numbers, tcp
@@ -55,7 +55,7 @@ def _down(vnet_hdr: bool, own: bool = False) -> float:
     batch = [header + _packet(BEYOND, gua(1 + n % CLIENTS)) for n in range(BATCH)]
 
     def once() -> None:
-        server.receive_many(batch, TUN, 1.0)
+        server.from_kernel(batch, 1.0)
         for _, chunks in server.transmit():
             b"".join(chunks)
 

@@ -211,7 +211,7 @@ def _hear(data: bytes, config: ClientConfig) -> None:
     client.receive(data[:cut], SERVER, 101.0)
     client.on_timer(102.5)  # duplicate detection ends, and addresses are assigned
     client.receive(data[cut:], SERVER, 103.0)
-    client.receive_many([bytes(VNET_HEADER if config.vnet_hdr else 0) + _datagram(MINE, HOST6)], TUN, 103.0)
+    client.from_kernel([bytes(VNET_HEADER if config.vnet_hdr else 0) + _datagram(MINE, HOST6)], 103.0)
     _served(client, config.vnet_hdr)
 
 

@@ -179,7 +179,7 @@ def server_tun(data: bytes) -> None:
     for config in (STOCK, OWN):
         server = _server(config)
         header = bytes(VNET_HEADER) if config.vnet_hdr else b""
-        server.receive_many([header + data], TUN, 101.0)
+        server.from_kernel([header + data], 101.0)
         for endpoint, chunks in server.transmit():
             assert endpoint in (TUN, OTHER)
             assert all(len(chunk) >= 40 for chunk in chunks)

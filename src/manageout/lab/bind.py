@@ -48,11 +48,8 @@ def start_intranet(wanted: topology.Topology) -> Process:
 
 def start_home() -> Process:
     """The DNS server of the home router: of the site it knows what the Internet knows."""
-    return _start(
-        "home",
-        topology.DNS_HOME,
-        {topology.DOMAIN: [LabRecord(topology.GATEWAY_NAME, "A", str(topology.GATEWAY_PUBLIC))]},
-    )
+    gateway = LabRecord(topology.GATEWAY_NAME, "A", str(topology.GATEWAY_PUBLIC))
+    return _start("home", topology.DNS_HOME, {topology.DOMAIN: [gateway]})
 
 
 def records(wanted: topology.Topology) -> list[LabRecord]:

@@ -96,6 +96,12 @@ def stop(process: Process, sign: signal.Signals = signal.SIGTERM) -> None:
         os.waitpid(process.pid, os.WNOHANG)
 
 
+def await_listening(process: Process, port: int, seconds: float) -> None:
+    """Wait until it listens; :class:`LabError` as :func:`wait_until`."""
+    what = f"{process.name} on {process.node} listens on port {port}"
+    wait_until(what, lambda: process.listens(port), seconds, [process])
+
+
 def wait_until(
     what: str, condition: Callable[[], T | None], seconds: float = 15.0, needs: Sequence[Process] = ()
 ) -> T:

@@ -4,7 +4,6 @@ The domain is corp.example. Its zones take secure updates only (Samba's default)
 ordinary one, is the gateway's, and has a keytab.
 """
 
-import functools
 import importlib.util
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address
@@ -13,7 +12,7 @@ from pathlib import Path
 from manageout.errors import LabError
 from manageout.lab import network
 from manageout.lab.bind import LabRecord, reverse_zones
-from manageout.lab.process import Process, start, wait_until
+from manageout.lab.process import Process, await_listening, start
 from manageout.lab.topology import DOMAIN, REALM, filled, text_of
 
 WORKGROUP = REALM.partition(".")[0]
@@ -55,8 +54,7 @@ def serve(node: str, *, shares: bool = False) -> Process:
     argv = ["samba", "-F", "--no-process-group", "--debug-stdout", "-s", _settings(node)]
     process = start(node, "samba", ["sh", "-c", text_of("scripts.samba"), "sh", *argv] if shares else argv)
     for port in (*PORTS, SMB) if shares else PORTS:
-        listens = functools.partial(process.listens, port)
-        wait_until(f"samba on {node} listens on port {port}", listens, START_SECONDS, [process])
+        await_listening(process, port, START_SECONDS)
     return process
 
 

@@ -4,7 +4,6 @@ All of them keep to their node's directory. They are ordinary programs with ordi
 that is what manage-out must work with.
 """
 
-import functools
 import hashlib
 import os
 import subprocess
@@ -12,7 +11,7 @@ import sys
 from pathlib import Path
 
 from manageout.lab import bind, network, samba, topology
-from manageout.lab.process import Process, start, wait_until
+from manageout.lab.process import Process, await_listening, start
 from manageout.service.tls.pki import Authority
 
 START_SECONDS = 20.0
@@ -37,16 +36,9 @@ def start_all(wanted: topology.Topology, *, ad: bool = False) -> None:
     location = _start_location()
     laptop = _start_web("laptop", "::", "managed out\n")
     ssh = _start_sshd("laptop")
-    for process, port in (
-        (dc, DNS_PORT),
-        (home, DNS_PORT),
-        (app, WEB_PORT),
-        (location, HTTPS_PORT),
-        (laptop, WEB_PORT),
-        (ssh, topology.SSH_PORT),
-    ):
-        what = f"{process.name} on {process.node} listens on port {port}"
-        wait_until(what, functools.partial(process.listens, port), START_SECONDS, [process])
+    ports = {dc: DNS_PORT, home: DNS_PORT, app: WEB_PORT, location: HTTPS_PORT, laptop: WEB_PORT}
+    for process, port in (ports | {ssh: topology.SSH_PORT}).items():
+        await_listening(process, port, START_SECONDS)
 
 
 def pki_directory() -> Path:

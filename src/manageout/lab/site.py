@@ -73,12 +73,8 @@ def start_daemons(
         write_site_file(wanted, node, fast_path=fast_path, locators=locators)
         started.append(start_daemon(node))
     for process in started:
-        wait_until(
-            f"the daemon on {process.node} is ready",
-            functools.partial(ready, process.node),
-            READY_SECONDS,
-            [process],
-        )
+        what, is_ready = f"the daemon on {process.node} is ready", functools.partial(ready, process.node)
+        wait_until(what, is_ready, READY_SECONDS, [process])
     return started
 
 
@@ -179,10 +175,8 @@ def _address(node: str, device: str, prefix: IPv6Network) -> IPv6Address | None:
 
 
 def _has_route(node: str) -> bool:
-    return any(
-        route.get("dev") == ISATAP_DEVICE
-        for route in _ip(node, ["route", "get", str(topology.CLIENT_PREFIX[1])])
-    )
+    found = _ip(node, ["route", "get", str(topology.CLIENT_PREFIX[1])])
+    return any(route.get("dev") == ISATAP_DEVICE for route in found)
 
 
 def _ip(node: str, arguments: Sequence[str]) -> list[Any]:

@@ -133,12 +133,8 @@ class TeredoAddress(NamedTuple):
         if v6 not in TEREDO:
             return None
         value = int(v6)
-        return cls(
-            server=IPv4Address(value >> 64 & 0xFFFFFFFF),
-            flags=value >> 48 & 0xFFFF,
-            port=value >> 32 & 0xFFFF ^ 0xFFFF,
-            client=IPv4Address(value & 0xFFFFFFFF ^ 0xFFFFFFFF),
-        )
+        server, client = IPv4Address(value >> 64 & 0xFFFFFFFF), IPv4Address(value & 0xFFFFFFFF ^ 0xFFFFFFFF)
+        return cls(server, value >> 48 & 0xFFFF, value >> 32 & 0xFFFF ^ 0xFFFF, client)
 
 
 # --- RFC 6052 -------------------------------------------------------------------------------------------
@@ -147,16 +143,12 @@ class TeredoAddress(NamedTuple):
 def rfc6052_octets(prefix: IPv6Network) -> tuple[int, ...]:
     octets = _RFC6052_OCTETS.get(prefix.prefixlen)
     if octets is None:
-        raise AddressError(
-            f"{written(prefix)} cannot hold IPv4 addresses: /{prefix.prefixlen} is not an RFC 6052 length",
-            "use /32, /40, /48, /56, /64 or /96",
-        )
-    if prefix.network_address.packed[8]:
-        raise AddressError(
-            f"{written(prefix)} cannot hold IPv4 addresses: bits 64 to 71 must be zero (RFC 6052 2.2)",
-            "choose a prefix with zeros there",
-        )
-    return octets
+        why, hint = f"/{prefix.prefixlen} is not an RFC 6052 length", "use /32, /40, /48, /56, /64 or /96"
+    elif prefix.network_address.packed[8]:
+        why, hint = "bits 64 to 71 must be zero (RFC 6052 2.2)", "choose a prefix with zeros there"
+    else:
+        return octets
+    raise AddressError(f"{written(prefix)} cannot hold IPv4 addresses: {why}", hint)
 
 
 def rfc6052_embed(prefix: IPv6Network, v4: IPv4Address) -> IPv6Address:

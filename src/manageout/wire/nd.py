@@ -9,7 +9,7 @@ kept as :class:`UnknownOption`. Only what RFC 4861 discards a whole packet for r
 the end.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
@@ -318,12 +318,11 @@ def parse(packet: bytes | memoryview) -> tuple[ipv6.Ipv6, Message]:
     if header.src[0] == 0xFF:
         raise WireError("ND source is multicast")
     message = icmpv6.parse(header.src, header.dst, payload)
-    reader = _READERS.get(message.type)
-    if reader is None:
+    if message.type not in _FORMS:
         raise WireError(f"ICMPv6 type {message.type} is not an ND message we read")
     if message.code:
         raise WireError(f"ND code is {message.code}, not 0")
-    return header, reader(header, message.body)
+    return header, _read(header, message.type, message.body)
 
 
 def _behind_extensions(packet: bytes | memoryview, payload: bytes) -> bytes:
@@ -335,34 +334,30 @@ def _behind_extensions(packet: bytes | memoryview, payload: bytes) -> bytes:
     return payload[upper.offset - ipv6.HEADER_LENGTH :]
 
 
-def _read_options(body: bytes, start: int, what: str) -> tuple[Option, ...]:
+def _read(header: ipv6.Ipv6, kind: int, body: bytes) -> Message:
+    start, what = _FORMS[kind]
     if len(body) < start:
         raise WireError(f"truncated {what}: {len(body) + 4} bytes")
-    return parse_options(body[start:]) if len(body) > start else ()
-
-
-def _no_source_link_layer(header: ipv6.Ipv6, options: tuple[Option, ...], what: str) -> None:
-    if header.src == UNSPECIFIED and any(
-        isinstance(option, LinkLayer) and option.type == SOURCE_LINK_LAYER for option in options
-    ):
-        raise WireError(f"{what} from :: has a source link-layer address")
-
-
-def _target(body: bytes, what: str) -> bytes:
-    target = body[4:20]
-    if target[0] == 0xFF:
+    options = parse_options(body[start:]) if len(body) > start else ()
+    if kind == icmpv6.ROUTER_ADVERTISEMENT:
+        return _read_ra(header, body, options)
+    target = body[4:start]
+    if target[:1] == b"\xff":
         raise WireError(f"{what} target is multicast")
-    return target
+    if kind == icmpv6.NEIGHBOUR_ADVERTISEMENT:
+        router, solicited, override = (bool(body[0] & bit) for bit in (0x80, 0x40, 0x20))
+        if solicited and header.dst[0] == 0xFF:
+            raise WireError("neighbour advertisement to multicast is marked as solicited")
+        return NeighbourAdvertisement(target, router, solicited, override, options)
+    if header.src == UNSPECIFIED:
+        if kind == icmpv6.NEIGHBOUR_SOLICITATION and header.dst[:13] != _SOLICITED_NODE:
+            raise WireError("neighbour solicitation from :: not to a solicited-node address")
+        if any(isinstance(option, LinkLayer) and option.type == SOURCE_LINK_LAYER for option in options):
+            raise WireError(f"{what} from :: has a source link-layer address")
+    return NeighbourSolicitation(target, options) if target else RouterSolicitation(options)
 
 
-def _read_rs(header: ipv6.Ipv6, body: bytes) -> RouterSolicitation:
-    options = _read_options(body, 4, "router solicitation")
-    _no_source_link_layer(header, options, "router solicitation")
-    return RouterSolicitation(options)
-
-
-def _read_ra(header: ipv6.Ipv6, body: bytes) -> RouterAdvertisement:
-    options = _read_options(body, 12, "router advertisement")
+def _read_ra(header: ipv6.Ipv6, body: bytes, options: tuple[Option, ...]) -> RouterAdvertisement:
     if header.src[0] != 0xFE or header.src[1] & 0xC0 != 0x80:
         raise WireError("router advertisement source is not link-local")
     hop_limit, flags, lifetime, reachable, retrans = _RA.unpack_from(body)
@@ -373,30 +368,13 @@ def _read_ra(header: ipv6.Ipv6, body: bytes) -> RouterAdvertisement:
     return RouterAdvertisement(hop_limit, managed, other, preference, lifetime, reachable, retrans, options)
 
 
-def _read_ns(header: ipv6.Ipv6, body: bytes) -> NeighbourSolicitation:
-    options = _read_options(body, 20, "neighbour solicitation")
-    target = _target(body, "neighbour solicitation")
-    if header.src == UNSPECIFIED and header.dst[:13] != _SOLICITED_NODE:
-        raise WireError("neighbour solicitation from :: not to a solicited-node address")
-    _no_source_link_layer(header, options, "neighbour solicitation")
-    return NeighbourSolicitation(target, options)
-
-
-def _read_na(header: ipv6.Ipv6, body: bytes) -> NeighbourAdvertisement:
-    options = _read_options(body, 20, "neighbour advertisement")
-    target = _target(body, "neighbour advertisement")
-    flags = body[0]
-    if flags & 0x40 and header.dst[0] == 0xFF:
-        raise WireError("neighbour advertisement to multicast is marked as solicited")
-    return NeighbourAdvertisement(target, bool(flags & 0x80), bool(flags & 0x40), bool(flags & 0x20), options)
-
-
-_READERS: dict[int, Callable[[ipv6.Ipv6, bytes], Message]] = {
-    icmpv6.ROUTER_SOLICITATION: _read_rs,
-    icmpv6.ROUTER_ADVERTISEMENT: _read_ra,
-    icmpv6.NEIGHBOUR_SOLICITATION: _read_ns,
-    icmpv6.NEIGHBOUR_ADVERTISEMENT: _read_na,
+_FORMS = {
+    icmpv6.ROUTER_SOLICITATION: (4, "router solicitation"),
+    icmpv6.ROUTER_ADVERTISEMENT: (12, "router advertisement"),
+    icmpv6.NEIGHBOUR_SOLICITATION: (20, "neighbour solicitation"),
+    icmpv6.NEIGHBOUR_ADVERTISEMENT: (20, "neighbour advertisement"),
 }
+"""Where the options begin, and what it is called."""
 
 
 # --- Messages, written ----------------------------------------------------------------------------------

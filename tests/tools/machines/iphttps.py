@@ -76,7 +76,7 @@ class Site:
         self._collect()
 
     def tell_kernel_side(self, *packets: bytes) -> None:
-        self.server.receive_many(packets, TUN, self.now)
+        self.server.from_kernel(packets, self.now)
         self._collect()
 
     def pass_time(self, seconds: float) -> None:

@@ -15,7 +15,6 @@ from manageout.protocol.iphttps.server import IpHttpsServer
 from manageout.protocol.iphttps.states import ClientState
 from manageout.protocol.iphttps.values import (
     SERVER,
-    TUN,
     AddressAdded,
     ClientConfig,
     ClientEvent,
@@ -86,7 +85,7 @@ class Tunnel:
         self.collect()
 
     def give(self, *packets: bytes) -> None:
-        self.client.receive_many(packets, TUN, self.now)
+        self.client.from_kernel(packets, self.now)
         self.collect()
 
     def pass_time(self, seconds: float) -> None:
@@ -424,7 +423,7 @@ def test_joined_counters_agree() -> None:
     joined.wait(1)
     plain = bytes(10)
     joined.give(*[plain + datagram(FIXED, BEYOND)] * 9)
-    joined.server.receive_many([plain + datagram(BEYOND, FIXED)] * 4, TUN, joined.now)
+    joined.server.from_kernel([plain + datagram(BEYOND, FIXED)] * 4, joined.now)
     joined.exchange()
     (view,) = joined.server.clients()
     client = joined.client.link

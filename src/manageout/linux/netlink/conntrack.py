@@ -108,20 +108,12 @@ def connection(body: bytes, wanted: Callable[[bytes, bytes], bool]) -> Conntrack
     original = attributes(values[ORIGINAL])
     sent, received = attributes(values.get(_SENT, b"")), attributes(values.get(_RECEIVED, b""))
     start = _number(attributes(values.get(_TIMESTAMP, b"")), _START)
-    return ConntrackEntry(
-        found.protocol,
-        found.source,
-        _number(attributes(original.get(_PROTOCOL, b"")), _SOURCE_PORT),
-        found.destination,
-        found.port,
-        found.seen_as,
-        _state(found.protocol, values),
-        start / 1e9 if start else None,
-        _number(sent, _PACKETS),
-        _number(sent, _BYTES),
-        _number(received, _PACKETS),
-        _number(received, _BYTES),
-    )
+    port = _number(attributes(original.get(_PROTOCOL, b"")), _SOURCE_PORT)
+    since, state = start / 1e9 if start else None, _state(found.protocol, values)
+    protocol, source, destination, service, seen_as, _ = found
+    who = protocol, source, port, destination, service, seen_as
+    there, back = ((_number(way, _PACKETS), _number(way, _BYTES)) for way in (sent, received))
+    return ConntrackEntry(*who, state, since, *there, *back)
 
 
 class _Form:

@@ -321,17 +321,11 @@ def _mask(text: Json) -> Json:
 
 
 def _meta(key: str, packet: Packet) -> Json:
-    four = packet.version == 4
-    known: dict[str, Json] = {
-        "nfproto": 2 if four else 10,
-        "protocol": 0x0800 if four else 0x86DD,
-        "l4proto": packet.protocol,
-        "iifname": packet.iif or None,
-        "iif": packet.iif or None,
-        "oifname": packet.oif or None,
-        "oif": packet.oif or None,
-    }
-    return known.get(key)
+    nfproto, protocol = (2, 0x0800) if packet.version == 4 else (10, 0x86DD)
+    iif, oif = packet.iif or None, packet.oif or None
+    protocols = {"nfproto": nfproto, "protocol": protocol, "l4proto": packet.protocol}
+    devices = {"iif": iif, "iifname": iif, "oif": oif, "oifname": oif}
+    return devices.get(key) if key in devices else protocols.get(key)
 
 
 def _payload(payload: Json, packet: Packet) -> Json:

@@ -197,12 +197,9 @@ class IpHttpsClient:
                 return
             self._note_half(whole, now)
 
-    def receive_many(self, packets: Sequence[bytes], source: int, now: float) -> None:
-        """Like :meth:`receive`, for a batch."""
-        if source == values.TUN:
-            self.link.from_kernel(packets)
-        else:
-            self.receive(b"".join(packets), source, now)
+    def from_kernel(self, packets: Sequence[bytes], now: float) -> None:
+        """Packets of the kernel: the fast way for a batch."""
+        self.link.from_kernel(packets)
 
     def _note_half(self, whole: int, now: float) -> None:
         framer = self._own or self._stock

@@ -173,13 +173,10 @@ class IpHttpsServer:
             return len(records)
         return self._head(session, session.head, data, now) if session.head else 0
 
-    def receive_many(self, packets: Sequence[bytes], source: int, now: float) -> None:
-        """Like :meth:`receive`, for a batch; the fast way for packets of the kernel."""
-        if source == values.TUN:
-            self._outbox.now = now
-            self._link.from_kernel(packets, now)
-        else:
-            self.receive(b"".join(packets), source, now)
+    def from_kernel(self, packets: Sequence[bytes], now: float) -> None:
+        """Packets of the kernel: the fast way for a batch."""
+        self._outbox.now = now
+        self._link.from_kernel(packets, now)
 
     def receive_blocks(self, data: memoryview, spans: Sequence[tuple[int, int]], now: float) -> None:
         """Packets of the kernel without ``virtio_net_hdr``, back to back in stretches of ``data``.

@@ -260,7 +260,7 @@ class IpHttpsClientService(role.Role):
                 spans = self._tun.read_blocks()
                 self.machine.receive_blocks(self._tun.blocks, spans, time.monotonic())
             else:
-                self.machine.receive_many(self._tun.read_batch(TUN_BATCH), TUN, time.monotonic())
+                self.machine.from_kernel(self._tun.read_batch(TUN_BATCH), time.monotonic())
         except ManageoutError as error:
             self._fail(error)
             return

@@ -4,7 +4,7 @@ The way of the bytes::
 
     accept -> admission -> TLS handshake -> trust -> machine.open     (all but the last in the acceptor's thread)
     socket readable -> decrypt  -> machine.receive       \\
-    TUNs readable   -> packets  -> machine.receive_many   > _pump: transmit to sockets and TUN, events, timer
+    TUNs readable   -> packets  -> machine.from_kernel    > _pump: transmit to sockets and TUN, events, timer
     timer           ->             machine.on_timer      /
 
 What is for many clients at once is sent in several turns of the loop (:mod:`turns`).
@@ -275,7 +275,7 @@ class IpHttpsServerService(role.Role):
                 spans = tun.read_blocks()
                 self.machine.receive_blocks(tun.blocks, spans, time.monotonic())
             else:
-                self.machine.receive_many(tun.read_batch(TUN_BATCH), TUN, time.monotonic())
+                self.machine.from_kernel(tun.read_batch(TUN_BATCH), time.monotonic())
         except KernelError as error:  # the device has gone
             self._loop.remove_reader(tun.fd)
             if not self._failure.done():
