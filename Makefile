@@ -14,7 +14,7 @@ WORKERS ?= 3
 # Each worker has namespaces of its own, within those of the whole; system tests wait more than they compute.
 SIDE_BY_SIDE := --tx '$(WORKERS)*popen//python=scripts/private $(BIN)/python' --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo demo-ad test check lint type contracts bench bench-beside format coverage fuzz bpf wheel sbom package test-package clean packages-demo packages-ad packages-test packages-bench packages-kernels packages-kernels-inside test-kernels
+.PHONY: help setup demo demo-ad test check lint type contracts bench bench-beside format coverage fuzz bpf wheel sbom package test-package image test-image clean packages-demo packages-ad packages-test packages-bench packages-kernels packages-kernels-inside test-kernels
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -84,6 +84,14 @@ package: ## the Debian packages of the last commit, for SUITES="bookworm trixie"
 test-package: ## install, upgrade, downgrade, remove and purge them on such machines, then start the units under systemd
 	@scripts/debian packaging/test-deb
 	@for suite in $${SUITES:-bookworm trixie}; do scripts/booted "$${MACHINES:-build/machines}/$$suite/root" packaging/test-units; done
+
+image: ## an OCI image with the package of SUITE="trixie" in dist/: dist/manageout-image.oci.tar
+	@scripts/packages image
+	@packaging/build-image $${SUITE:-trixie}
+
+test-image: ## run it, with the capabilities that it names and no others
+	@scripts/packages image
+	@packaging/test-image
 
 # --- running ---------------------------------------------------------------------------------------------
 

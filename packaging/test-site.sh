@@ -8,6 +8,7 @@ release() { readlink /usr/lib/manageout/current; }
 serves() { manageout clients; }
 address() { manageout clients --json | grep -o 'fd12:3456:789a:[0-9a-f:]*' | head -n 1; }
 reached() { manager ping -q -c 1 -W 2 "$(address)"; }
+forwarding() { cat /proc/sys/net/ipv6/conf/all/forwarding; }
 leased() { manageout leases --json | grep laptop.corp.example; }
 
 network() {
