@@ -11,7 +11,7 @@ from manageout.errors import ManageoutError
 from manageout.retire import watch as retire_watch
 from manageout.retire.judge import ready
 from manageout.retire.members import EVERYBODY, Index, joined
-from manageout.retire.retirement import Operator
+from manageout.retire.retirement import Retirement
 from manageout.service.process.rows import HostRow
 from manageout.service.state.retire import LoggedStep, Member, RetireStore
 from manageout.service.state.retire_phases import RetireStep, next_phase, require_age
@@ -24,7 +24,7 @@ def widen(
     store: RetireStore,
     step: RetireStep,
     wanted: Mapping[str, Sequence[IPv4Network]],
-    who: Operator,
+    who: Retirement,
     hosts: Sequence[HostRow],
     usage: Sequence[Usage],
 ) -> LoggedStep:
@@ -47,7 +47,7 @@ def widen(
     return record(figures=figures, found={retire_watch.BASELINE: rows}, members=members)
 
 
-def _require_evidence(store: RetireStore, step: RetireStep, who: Operator) -> bool:
+def _require_evidence(store: RetireStore, step: RetireStep, who: Retirement) -> bool:
     if step is RetireStep.PILOT:
         judged = store.last(RetireStep.JUDGE)
         age = min(judged.at, who.now) - judged.since + who.watched(judged.at) if judged else 0.0
@@ -58,7 +58,7 @@ def _require_evidence(store: RetireStore, step: RetireStep, who: Operator) -> bo
 
 
 def _require_well(
-    seen: retire_watch.Observation, step: RetireStep, new: Sequence[Member], who: Operator
+    seen: retire_watch.Observation, step: RetireStep, new: Sequence[Member], who: Retirement
 ) -> bool:
     """Refuse what would leave somebody without a way, and going on while something fails. True: forced."""
     chosen = Index(new)
@@ -81,7 +81,9 @@ def _require_well(
     return bool(lost or fails)
 
 
-def undo(store: RetireStore, who: Operator, restore: Callable[[], list[str]]) -> tuple[LoggedStep, list[str]]:
+def undo(
+    store: RetireStore, who: Retirement, restore: Callable[[], list[str]]
+) -> tuple[LoggedStep, list[str]]:
     """Nobody retires any more, and what was removed is there again.
 
     ``restore`` brings names and policies back, and says what it could not; the hosts come back all the same.

@@ -6,11 +6,10 @@ import os
 import pwd
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import NamedTuple
 
 from manageout.errors import ManageoutError
 from manageout.retire.watch import BASELINE, Observation
@@ -26,18 +25,6 @@ from manageout.words import texts
 
 PATIENCE = 5.0
 """Seconds in which a running router takes up who retires; it looks once a second."""
-
-
-class Operator(NamedTuple):
-    """Who takes a step, when, and whether they insist."""
-
-    by: str
-    now: float
-    evidence_age: float
-    """Seconds for which the evidence must have been observed."""
-    force: bool
-    watched: Callable[[float], float]
-    """For how many seconds calls were watched since a moment."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +63,6 @@ class Retirement:
     def evidence_age(self) -> float:
         """Seconds for which each step must have been observed."""
         return float(self.site.isatap.retire_evidence) if self.site.isatap else EVIDENCE_AGE
-
-    @property
-    def operator(self) -> Operator:
-        """For what a step notes."""
-        return Operator(self.by, self.now, self.evidence_age, self.force, self.watched)
 
     def records(self) -> list[UsageFile]:
         """Of calls: those that are named, or the one here if there is one."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from manageout.errors import ManageoutError
 from manageout.retire.pilot import undo, widen
-from manageout.retire.retirement import Operator
 from manageout.service.state.retire import LoggedStep, RetireStore
 from manageout.service.state.retire_phases import Phase, RetireStep
 from manageout.service.state.usage import DAY, Usage
@@ -53,8 +53,10 @@ def store(tmp_path: Path) -> RetireStore:
     return made
 
 
-def who(now: float = NOW, *, force: bool = False) -> Operator:
-    return Operator("anna@router", now, WEEK, force, lambda since: max(0.0, now - since))
+def who(now: float = NOW, *, force: bool = False, watched: float | None = None) -> Any:
+    """What a step asks of a retirement; ``watched``: seconds, else all since."""
+    found = lambda since: max(0.0, now - since) if watched is None else watched  # noqa: E731
+    return SimpleNamespace(by="anna@router", now=now, evidence_age=WEEK, force=force, watched=found)
 
 
 def go(
@@ -94,7 +96,7 @@ def test_evidence_that_is_too_young_is_refused_unless_forced(store: RetireStore)
 def test_a_clock_that_was_set_ahead_makes_no_evidence(store: RetireStore) -> None:
     def ahead(step: RetireStep, wanted: dict[str, Any], force: bool = False) -> LoggedStep:
         """Ninety days later by the clock, while calls were watched for five minutes."""
-        somebody = Operator("anna@router", NOW + 90 * DAY, WEEK, force, lambda _: 300.0)
+        somebody = who(NOW + 90 * DAY, force=force, watched=300.0)
         return widen(store, step, wanted, somebody, HOSTS, [])
 
     assert not ahead(RetireStep.PILOT, {"helpdesk": A}).forced  # nine days were watched before it was judged

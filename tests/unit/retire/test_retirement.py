@@ -32,8 +32,7 @@ def retirement(tmp_path: Path) -> Retirement:
 
 
 def test_what_the_site_file_says_and_who_asks(retirement: Retirement, tmp_path: Path) -> None:
-    operator = retirement.operator
-    assert (operator.by, operator.evidence_age, operator.force) == ("anna@router", 7200.0, False)
+    assert (retirement.by, retirement.evidence_age, retirement.force) == ("anna@router", 7200.0, False)
     assert retirement.store.path == tmp_path / "retire.db"
     with pytest.raises(ConfigError):
         Retirement.read(tmp_path / "absent.toml", "anna@router")

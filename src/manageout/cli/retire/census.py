@@ -38,18 +38,11 @@ def census(
     found = take(site, retirement.plan, Sources(store.path.parent, domain=domain, **sources), now)
     store.record(RetireStep.CENSUS, phase, now, retirement.by, figures=found.figures, found=found.found())
     if as_json:
-        click.echo(json.dumps({"at": now, "figures": found.figures, **_rows(found)}))
+        rows = {name: getattr(found, name) for name in ("names", "policies", "unseen")}
+        head = {"at": now, "figures": found.figures, "hosts": list(found.hosts.values())}
+        click.echo(json.dumps(head | rows))
     else:
         click.echo(render(found, now, None if everything else SHOWN))
-
-
-def _rows(found: Census) -> dict[str, object]:
-    return {
-        "hosts": list(found.hosts.values()),
-        "names": found.names,
-        "policies": found.policies,
-        "unseen": found.unseen,
-    }
 
 
 def render(found: Census, now: float, limit: int | None = None) -> str:
@@ -60,24 +53,17 @@ def render(found: Census, now: float, limit: int | None = None) -> str:
         parts.append(table(_hosts(now), rows[:limit]))
         if limit is not None and len(rows) > limit:
             parts[-1] += f"\n({len(rows) - limit} more: --all)"
-    if found.names:
-        parts.append(table(NAMES, found.names))
-    if found.policies:
-        parts.append(table(POLICIES, found.policies))
-    if found.unseen:
-        parts.append(listed("Not seen:", found.unseen))
-    parts.append("Next: manageout retire judge")
-    return "\n\n".join(parts)
+    parts += [table(NAMES, found.names)] if found.names else []
+    parts += [table(POLICIES, found.policies)] if found.policies else []
+    parts += [listed("Not seen:", found.unseen)] if found.unseen else []
+    return "\n\n".join([*parts, "Next: manageout retire judge"])
 
 
 def _head(figures: dict[str, int], no_policies: bool) -> str:
-    policies = counted(figures["policies"], "group policy", "group policies")
-    words = {
-        "hosts": counted(figures["hosts"], "host"),
-        "names": counted(figures["published names"], "name"),
-        "policies": "group policies were not looked at." if no_policies else f"{policies} set it.",
-    }
-    return said("census", **figures | words)
+    hosts, names = counted(figures["hosts"], "host"), counted(figures["published names"], "name")
+    policies = counted(figures["policies"], "group policy", "group policies") + " set it."
+    policies = "group policies were not looked at." if no_policies else policies
+    return said("census", **figures | {"hosts": hosts, "names": names, "policies": policies})
 
 
 def _where(row: CensusHost) -> str:

@@ -1,7 +1,7 @@
 """``manageout retire judge``."""
 
 import json
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import click
@@ -57,13 +57,9 @@ def _judged(retirement: Retirement, gateway: Path | None, after: float) -> tuple
     calls = (row for record in records for row in record.rows())
     found = judged(store.found("host"), calls, served, after)
     found.blockers += caveats(site)
-    rows: dict[str, Mapping[str, Mapping[str, object]]] = {
-        "verdict": found.verdicts,
-        "blocker": {f"{n:03}": {"what": what} for n, what in enumerate(found.blockers)},
-    }
-    store.record(
-        step, phase, now, retirement.by, since=since, forced=forced, figures=found.figures, found=rows
-    )
+    blockers = {f"{n:03}": {"what": what} for n, what in enumerate(found.blockers)}
+    record = partial(store.record, step, phase, now, retirement.by, since=since, forced=forced)
+    record(figures=found.figures, found={"verdict": found.verdicts, "blocker": blockers})
     return found, since
 
 
@@ -74,9 +70,8 @@ def render(found: HostVerdicts, watched: float, now: float) -> str:
     if callers:
         callers.sort(key=lambda row: -row["calls"])
         parts.append(table(_callers(now), callers))
-    obstacles = [
-        line for row in callers if row["serves"] == "nothing" for line in _obstacles(row, found.blockers)
-    ]
+    unserved = (row for row in callers if row["serves"] == "nothing")
+    obstacles = [line for row in unserved for line in _obstacles(row, found.blockers)]
     if found.blockers or obstacles:
         parts.append(listed("In the way:", [*found.blockers, *obstacles]))
     return "\n\n".join(parts)

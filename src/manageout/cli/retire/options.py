@@ -2,10 +2,16 @@
 
 from manageout.cli.options import taking
 from manageout.retire.retirement import Retirement
+from manageout.service.state.retire import Member
 from manageout.words import texts
 
 with_retirement = taking("retirement", Retirement.read)
 """Of ``--config``, ``--state-dir``, ``--runtime-dir``, ``--usage`` and ``--force`` those that the command has."""
+
+
+def member_row(member: Member) -> dict[str, object]:
+    """For ``--json``."""
+    return member._asdict() | {"network": str(member.network)}
 
 
 def said(name: str, **words: object) -> str:

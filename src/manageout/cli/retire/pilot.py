@@ -1,12 +1,13 @@
 """``manageout retire pilot``, ``forward`` and ``undo``: hosts let go, more of them, and back."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import click
 
 from manageout.cli.options import options
-from manageout.cli.retire.options import said, with_retirement
+from manageout.cli.retire.options import member_row, said, with_retirement
 from manageout.cli.rollout.ad import Controller, with_controller
 from manageout.cli.show.output import printable
 from manageout.retire import members, remove
@@ -26,11 +27,11 @@ def _words_of(words: tuple[str, ...]) -> list[str]:
     """``@FILE`` stands for its lines."""
     found: list[str] = []
     for word in words:
-        if not word.startswith("@"):
+        if word.startswith("@"):
+            text = decoded(read_bounded(Path(word[1:]), MAX_BYTES, "one name or address a line"))
+            found += [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        else:
             found.append(word)
-            continue
-        text = decoded(read_bounded(Path(word[1:]), MAX_BYTES, "one name or address a line"))
-        found += [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     return found
 
 
@@ -74,7 +75,7 @@ def _widen(
     else:
         names = members.names([*store.found("host"), *seen.hosts])
         wanted = members.chosen(site, _words_of(hosts), names)
-    entry = steps.widen(store, step, wanted, retirement.operator, seen.hosts, seen.usage)
+    entry = steps.widen(store, step, wanted, retirement, seen.hosts, seen.usage)
     _tell(retirement, entry, retirement.taken_up(store.members()), as_json)
 
 
@@ -82,19 +83,9 @@ def _tell(retirement: Retirement, entry: LoggedStep, fault: str, as_json: bool) 
     isatap, known = retirement.site.isatap, retirement.store.members()
     others = list(map(str, isatap.routers)) if isatap else []
     if as_json:
-        rows = [
-            each._asdict() | {"network": str(each.network), "new": each.since == entry.at} for each in known
-        ]
-        answer = {
-            "step": entry.step,
-            "phase": entry.phase,
-            "forced": entry.forced,
-            "figures": entry.figures,
-            "members": rows,
-            "router": fault,
-            "other_routers": others,
-        }
-        click.echo(json.dumps(answer))
+        rows = [member_row(each) | {"new": each.since == entry.at} for each in known]
+        step = {name: getattr(entry, name) for name in ("step", "phase", "forced", "figures")}
+        click.echo(json.dumps(step | {"members": rows, "router": fault, "other_routers": others}))
         return
     for each in known:
         if each.since == entry.at:
@@ -117,21 +108,15 @@ def undo(retirement: Retirement, controller: Controller, as_json: bool) -> None:
     """
     site, store = retirement.site, retirement.store
     restored: list[str] = []
-    entry, left = steps.undo(
-        store,
-        retirement.operator,
-        lambda: remove.restore(store, site, lambda: controller.domain(site), restored.append),
-    )
+    domain = partial(controller.domain, site)
+    entry, left = steps.undo(store, retirement, lambda: remove.restore(store, site, domain, restored.append))
     fault = retirement.taken_up([])
     if as_json:
         answer = {"phase": entry.phase, "restored": restored, "left": left, "router": fault}
         click.echo(json.dumps(answer))
     else:
-        for line in restored:
-            click.echo(line)
-        click.echo(fault or said("told-back"))
-        for line in left:
-            click.echo(f"not restored: {line}")
-        click.echo("Run it again when that is mended." if left else f"Phase: {entry.phase}")
+        last = "Run it again when that is mended." if left else f"Phase: {entry.phase}"
+        lines = [*restored, fault or said("told-back"), *(f"not restored: {line}" for line in left), last]
+        click.echo("\n".join(lines))
     if left:
         raise click.exceptions.Exit(1)

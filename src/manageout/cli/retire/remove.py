@@ -94,9 +94,8 @@ def _show(wanted: ScriptedRemoval) -> None:
 
 
 def _by_hand(wanted: ScriptedRemoval) -> None:
-    if wanted.by_hand:
-        click.echo("Not touched, look at it yourself:")
-    for line in wanted.by_hand[:SHOWN]:
-        click.echo(printable(f"  {line}"))
-    if len(wanted.by_hand) > SHOWN:
-        click.echo(f"  and {len(wanted.by_hand) - SHOWN} more, in remove.ps1")
+    more = len(wanted.by_hand) - SHOWN
+    lines = [printable(f"  {line}") for line in wanted.by_hand[:SHOWN]]
+    lines += [f"  and {more} more, in remove.ps1"] if more > 0 else []
+    if lines:
+        click.echo("\n".join(["Not touched, look at it yourself:", *lines]))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import click
 
 from manageout.cli.options import options
-from manageout.cli.retire.options import said, with_retirement
+from manageout.cli.retire.options import member_row, said, with_retirement
 from manageout.cli.show.output import ago, duration, moment
 from manageout.cli.show.table import Column, table
 from manageout.errors import ManageoutError
@@ -56,8 +56,8 @@ def _watched(retirement: Retirement) -> float:
 
 
 def _json(found: WayOut) -> dict[str, Any]:
-    members = [each._asdict() | {"network": str(each.network)} for each in found.members]
-    return found._asdict() | {"members": members, "entries": [entry._asdict() for entry in found.entries]}
+    entries = [entry._asdict() for entry in found.entries]
+    return found._asdict() | {"members": list(map(member_row, found.members)), "entries": entries}
 
 
 def render_status(found: WayOut, now: float) -> str:

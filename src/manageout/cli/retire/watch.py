@@ -47,14 +47,10 @@ def watch(retirement: Retirement, everybody: bool, as_json: bool, watch: float |
 
 
 def _answer(found: list[Watched], fault: str) -> dict[str, Any]:
-    rows = [
-        each._asdict() | {kind: [flow._asdict() for flow in getattr(each, kind)] for kind in _KINDS}
-        for each in found
-    ]
+    rows = [each._asdict() for each in found]
+    for row in rows:
+        row |= {kind: [flow._asdict() for flow in row[kind]] for kind in ("still", "served", "fails")}
     return {"router": fault, "figures": figures(found), "hosts": rows}
-
-
-_KINDS = ("still", "served", "fails")
 
 
 def render(found: list[Watched], fault: str, now: float, everybody: bool = False, wide: bool = False) -> str:
@@ -90,12 +86,10 @@ def _columns(now: float) -> tuple[Column[Watched], ...]:
 
 
 def _details(each: Watched, now: float) -> list[str]:
-    lines = [f"{each.ipv4} still opens {flow}, {ago(flow.last, now)} ago" for flow in each.still[:FLOWS]]
-    lines += [
-        f"{each.ipv4} FAILS: {flow}, {flow.unanswered} of {flow.calls} without an answer, "
-        f"{ago(flow.last, now)} ago"
-        for flow in each.fails[:FLOWS]
-    ]
+    lines = [f"still opens {flow}, {ago(flow.last, now)} ago" for flow in each.still[:FLOWS]]
+    for flow in each.fails[:FLOWS]:
+        unanswered = f"{flow.unanswered} of {flow.calls} without an answer"
+        lines.append(f"FAILS: {flow}, {unanswered}, {ago(flow.last, now)} ago")
     if each.refused:
-        lines.append(f"{each.ipv4} is refused: {', '.join(each.refused)}; `manageout drops` says why")
-    return lines
+        lines.append(f"is refused: {', '.join(each.refused)}; `manageout drops` says why")
+    return [f"{each.ipv4} {line}" for line in lines]

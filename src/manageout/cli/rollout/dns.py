@@ -77,26 +77,22 @@ def _read(record: RouterRecord, wanted: Addresses, before: NameRecords | None, w
 def _rows(
     name: str, wanted: Addresses, before: NameRecords | None, found: list[ReadBack]
 ) -> dict[str, object]:
-    return {
-        "name": name,
-        "wanted": [str(address) for address in sorted(wanted)],
-        "before": None if before is None else [str(address) for address in sorted(before.addresses)],
-        "servers": [
-            {
-                "host": one.host,
-                "address": one.server.address,
-                "addresses": [str(address) for address in sorted(one.addresses)],
-                "fault": one.fault,
-            }
-            for one in found
-        ],
-    }
+    servers = [
+        dict(host=one.host, address=one.server.address, addresses=_texts(one.addresses), fault=one.fault)
+        for one in found
+    ]
+    there = None if before is None else _texts(before.addresses)
+    return {"name": name, "wanted": _texts(wanted), "before": there, "servers": servers}
+
+
+def _texts(addresses: Addresses) -> list[str]:
+    return list(map(str, sorted(addresses)))
 
 
 def _print(
     name: str, wanted: Addresses, before: NameRecords | None, found: list[ReadBack], undo: bool
 ) -> None:
-    texts = ", ".join(str(address) for address in sorted(wanted))
+    texts = ", ".join(_texts(wanted))
     if before is not None:
         if undo:
             click.echo(f"{name}: {_removed(before)}")
@@ -105,7 +101,7 @@ def _print(
             click.echo(f"{name}: A {texts}" + (" (as before)" if same else ""))
     for one in found:
         place = f"{one.host} ({one.server.address})" if one.server.address else one.host
-        says = ", ".join(str(address) for address in sorted(one.addresses)) or "no address"
+        says = ", ".join(_texts(one.addresses)) or "no address"
         click.echo(f"  {place}: " + (one.fault or f"{says}, as it should be"))
     if any(one.fault for one in found):
         click.echo(f"  {_REPLICATION}")
