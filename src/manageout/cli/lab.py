@@ -107,10 +107,8 @@ def list_nodes(as_json: bool) -> None:
         )
         for node in current.nodes
     ]
-    if as_json:
-        click.echo(json.dumps({"topology": current.name, "nodes": nodes}))
-        return
-    click.echo(table(NODES, nodes))
+    told = {"topology": current.name, "nodes": nodes}
+    click.echo(json.dumps(told) if as_json else table(NODES, nodes))
 
 
 @lab.command()

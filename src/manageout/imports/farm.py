@@ -115,13 +115,12 @@ def _server(farm: Farm, source: str, computer: str, sections: Row) -> None:
     for name in (*_SERVERS, *_NAMES):
         for row in _rows(sections, name):
             farm.names.add(row)
-    nodes: list[Node] = []
+    nodes: dict[int, Node] = {}
     for section in _SERVERS:
         for row in _rows(sections, section):
             node = _known(farm, _node(farm, source, computer, row, section))
-            if not any(one is node for one in nodes):
-                nodes.append(node)
-    for node in nodes if len(nodes) == 1 else ():
+            nodes[id(node)] = node
+    for node in nodes.values() if len(nodes) == 1 else ():
         inside = _indexes(sections, node.inner)
         node.domain = node.domain or _suffix(sections, inside)
         _addresses(node, sections, inside)
@@ -244,11 +243,8 @@ def _pasted(farm: Farm, source: str, text: str) -> None:
                 farm.cut.append(f"{source}: {name} of {one.cmdlet}")
                 if not isinstance(one.row[name], list):
                     one.row[name] = ""
-            if (
-                one.section in _SERVERS
-                and rows
-                and not (one.row.keys() - {"PSComputerName"}) & rows[-1].keys()
-            ):
+            new = one.row.keys() - {"PSComputerName"}
+            if one.section in _SERVERS and rows and not new & rows[-1].keys():
                 rows[-1].update(one.row)  # one object, of which properties were selected one after the other
             elif len(rows) < MAX_ROWS:
                 rows.append(one.row)

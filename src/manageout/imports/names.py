@@ -4,7 +4,7 @@ A router before the farm needs little of it, the domain; whoever moves the clien
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,17 +72,15 @@ class FarmNames:
 
     def taken(self) -> list[str]:
         """Each thing in words."""
-        lines = [
-            f"names in {name} are asked of {', '.join(servers)}" for name, servers in self.namespaces.items()
-        ]
-        told = (
-            ("clients ask their own resolver for", self.exempt),
-            ("clients connect to", self.gateways),
-            ("the location page is", self.locations),
-            ("ISATAP hosts look for the router", self.routers),
-            ("the farm's DNS64 takes for no answer", self.excluded),
-        )
-        return lines + [f"{what} {', '.join(values)}" for what, values in told if values]
+        told: dict[str, Sequence[str]] = {
+            f"names in {name} are asked of": servers for name, servers in self.namespaces.items()
+        }
+        told["clients ask their own resolver for"] = self.exempt
+        told["clients connect to"] = self.gateways
+        told["the location page is"] = self.locations
+        told["ISATAP hosts look for the router"] = self.routers
+        told["the farm's DNS64 takes for no answer"] = self.excluded
+        return [f"{what} {', '.join(values)}" for what, values in told.items() if values]
 
     def left(self) -> list[str]:
         """What a person should know of it."""
@@ -100,9 +98,8 @@ class FarmNames:
             "location_url": [url for url in self.locations if url.startswith("https://")][:1],
             "gateway_name": [name for name in self.gateways if _plain(name) and not is_address(name)][:1],
         }
-        lines = [
-            f'#   {key} = "{value}"' for key, found in values.items() for value in found if _plain(value)
-        ]
+        pairs = ((key, value) for key, found in values.items() for value in found if _plain(value))
+        lines = [f'#   {key} = "{value}"' for key, value in pairs]
         if self.gateways and not values["gateway_name"]:
             lines.append("#   gateway_name = ?   (not known: clients connect to an address)")
         exempt = ", ".join(f'"{name.strip(".")}"' for name in self.exempt if _plain(name))

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NamedTuple
@@ -125,12 +125,9 @@ def _isatap(farm: Farm, wishes: Wishes, site: IPv6Network, domain: str, made: Im
     name = wishes.name or (f"manageout-isatap.{domain}" if domain else "")
     if not name:
         made.left.append(phrase("no-domain"))
-    listed = ", ".join(f'"{locator}"' for locator in wishes.locators)
-    known = (
-        f"name = {json.dumps(name)}" if name else "# name = ?   (not known: without a domain there is none)"
-    )
-    lines = ["", "[isatap]", known, f"locators = [{listed}]"]
-    lines.append(f"hosts = [{', '.join(json.dumps(str(host)) for host in wishes.hosts)}]")
+    known = f"name = {json.dumps(name)}"
+    lines = ["", "[isatap]", known if name else "# name = ?   (not known: without a domain there is none)"]
+    lines += [f"locators = {_listed(wishes.locators)}", f"hosts = {_listed(wishes.hosts)}"]
     if not wishes.hosts:
         made.left.append(phrase("no-hosts"))
     own = subnet(site, ISATAP_SUBNET)
@@ -148,6 +145,10 @@ def _isatap(farm: Farm, wishes: Wishes, site: IPv6Network, domain: str, made: Im
     else:
         made.left.append(phrase("no-isatap-prefix", own=own))
     return lines
+
+
+def _listed(values: Iterable[object]) -> str:
+    return json.dumps(list(map(str, values)))
 
 
 def _ways(farm: Farm, wishes: Wishes, made: Imported) -> list[_Way]:
@@ -197,11 +198,10 @@ def _named_by_prefix(farm: Farm, wishes: Wishes, used: set[str], known: set[IPv6
     """Slices of a cluster of which the command line alone knows."""
     found = []
     for key, via in wishes.vias.items():
-        if "/" not in key or key in used:
+        prefix = IPv6Network(key) if "/" in key and key not in used else None
+        if prefix is None or prefix in known:
             continue
-        prefix = IPv6Network(key)
-        owner = next((node for node in farm.nodes if node.client and prefix.subnet_of(node.client)), None)
-        if owner is not None and prefix not in known:
+        if any(node.client and prefix.subnet_of(node.client) for node in farm.nodes):
             used.add(key)
             found.append(_Way("by --via", prefix, via))
     return found
@@ -210,13 +210,11 @@ def _named_by_prefix(farm: Farm, wishes: Wishes, used: set[str], known: set[IPv6
 def _distinct(ways: Sequence[_Way], made: Imported) -> list[_Way]:
     kept: dict[IPv6Network, _Way] = {}
     for way in ways:
-        other = kept.get(way.prefix)
-        if other is not None:
+        other = kept.setdefault(way.prefix, way)
+        if other is not way:
             if other.via != way.via or way.via is None:
                 made.left.append(phrase("twice", prefix=way.prefix, first=other.node, second=way.node))
-            continue
-        kept[way.prefix] = way
-        if way.via is None:
+        elif way.via is None:
             made.left.append(phrase("no-way", node=way.node, prefix=way.prefix))
         else:
             made.taken.append(f"clients {way.prefix} by {way.via} ({way.node})")
@@ -227,9 +225,8 @@ def _policy(wishes: Wishes, made: Imported) -> list[str]:
     if not wishes.hosts:
         return []
     made.left.append(phrase("services", services=", ".join(SERVICES)))
-    hosts = ", ".join(f'"{host}"' for host in wishes.hosts)
-    services = ", ".join(f'"{service}"' for service in SERVICES)
-    return ["", "[[policy.managers]]", 'name = "managers"', f"from = [{hosts}]", f"services = [{services}]"]
+    lists = [f"from = {_listed(wishes.hosts)}", f"services = {_listed(SERVICES)}"]
+    return ["", "[[policy.managers]]", 'name = "managers"', *lists]
 
 
 def _kind(farm: Farm, made: Imported) -> None:

@@ -21,6 +21,8 @@ from manageout.service.names.router_dns import complete, mark_of
 from manageout.service.state.retire import RetireStore
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
+from manageout.windows import gpo
+from manageout.words import texts
 
 DNS, POLICIES = "dns:", "policies"
 BACKUPS = "gpo-backups"
@@ -42,20 +44,15 @@ class ScriptedRemoval(NamedTuple):
 def rule_of(site: Site, plan: Plan) -> Removable:
     """What is ISATAP's at this site. Raises :class:`ConfigError` without ``[isatap]``."""
     if site.isatap is None:
-        raise ConfigError("site file", [Fault("isatap", "is required", "run this on the ISATAP router")])
-    return Removable(
-        complete(site, site.isatap.name).lower() if site.isatap.name else "",
-        frozenset((*site.isatap.locators, *site.isatap.routers)),
-        mark_of(site),
-        (plan.isatap_prefix, *site.isatap.retired),
-    )
+        raise ConfigError("site file", [Fault("isatap", *texts("manageout.retire", "no-router"))])
+    name = complete(site, site.isatap.name).lower() if site.isatap.name else ""
+    routers = frozenset((*site.isatap.locators, *site.isatap.routers))
+    return Removable(name, routers, mark_of(site), (plan.isatap_prefix, *site.isatap.retired))
 
 
 def names(store: RetireStore, site: Site, rule: Removable) -> list[str]:
     """Every name at which something of ISATAP's may stand, as far as the census knows."""
-    found = [rule.router_name] if rule.router_name else []
-    if site.site.domain:
-        found.append(f"isatap.{site.site.domain}")
+    found = [rule.router_name, f"isatap.{site.site.domain}" if site.site.domain else ""]
     found += [row["name"] for row in store.found("name")]
     found += [record["name"] for row in store.found("host") for record in row.get("records", ())]
     return [name for name in dict.fromkeys(name.lower().rstrip(".") for name in found) if "." in name]
@@ -127,11 +124,9 @@ def remove_policies(
     store: RetireStore, site: Site, plan: Plan, domain: Domain, say: Say, *, dry: bool = False
 ) -> None:
     """Remove the policy that makes machines ISATAP hosts, if we have published it. Raises :class:`ManageoutError`."""
-    guids = our_policies(site, plan)
-    backups = store.path.parent / BACKUPS
+    guids, backups = our_policies(site, plan), store.path.parent / BACKUPS
     if dry:
-        there = domain.read({"guids": guids, "names": [], "groups": [], "units": []})["policies"]
-        for guid, policy in there.items():
+        for guid, policy in domain.read(gpo.of(guids))["policies"].items():
             if policy is not None:
                 say(f"would remove the policy {(policy['attributes'] or {}).get('displayName', guid)}")
         return
@@ -162,10 +157,9 @@ def wanted(store: RetireStore, site: Site, plan: Plan) -> ScriptedRemoval:
                 records[made] = None
             else:
                 by_hand[f"{row['name']} -> {text} ({row['place']}): no router of this site"] = None
-    for host in store.found("host"):
-        for each in host.get("records", ()):
-            if made := _record(rule, each["name"], each["address"]):
-                records[made] = None
+    for each in (each for host in store.found("host") for each in host.get("records", ())):
+        if made := _record(rule, each["name"], each["address"]):
+            records[made] = None
     values: dict[ScriptValue, None] = {}
     for row in store.found("policy"):
         name = row["what"].partition(" = ")[0]
@@ -217,23 +211,21 @@ def _restore_policies(
 ) -> Iterator[str]:
     backups = Path(kept["backups"])
     try:
-        if not publish.pending(backups, kept["domain"]):
-            store.forget([POLICIES])
-            return
-        for line in publish.undo(domain(), backups, say):
-            say(f"changed since it was removed, kept in {kept['backups']}: {line}")
+        if pending := publish.pending(backups, kept["domain"]):
+            for line in publish.undo(domain(), backups, say):
+                say(f"changed since it was removed, kept in {kept['backups']}: {line}")
     except ManageoutError as error:
         yield f"policies of {kept['domain']}: {error.message} ({error.hint})"
         return
     store.forget([POLICIES])
-    say(f"restored the policies of {kept['domain']}")
+    if pending:
+        say(f"restored the policies of {kept['domain']}")
 
 
 def updates_of(site: Site) -> IsatapRecords:
     """What changes records. Raises :class:`ConfigError` without ``[names]``."""
     if site.names is None:
-        hint = 'for example servers = ["10.0.0.10"], authentication = "tsig", key_file = "..."; or use the scripts'
-        raise ConfigError("site file", [Fault("names", "is required: it says where updates go", hint)])
+        raise ConfigError("site file", [Fault("names", *texts("manageout.retire", "no-names"))])
     return IsatapRecords(zones_of(site), signer_of(site.names))
 
 

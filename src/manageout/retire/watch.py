@@ -154,11 +154,8 @@ class _Host(NamedTuple):
         served = tuple(flow for flow in past if flow.way != ISATAP and flow.calls > flow.unanswered)
         opened = verdict["opens"] if verdict else []
         used = {(each["client"], each["protocol"], each["port"]) for each in opened}
-        refused = tuple(
-            f"{row['reason']} ({row['count']})"
-            for row in drops
-            if row["source"] == self.ipv4 and (row["last"] or 0) > settled
-        )
+        own = (row for row in drops if row["source"] == self.ipv4 and (row["last"] or 0) > settled)
+        refused = tuple(f"{row['reason']} ({row['count']})" for row in own)
         name = (host and host["name"]) or (verdict["name"] if verdict else "")
         sends = bool(still) or (packets > 0 and last > settled)
         state = HostState.SENDS if sends else self._state(bool(past), now)
@@ -189,12 +186,9 @@ class _Host(NamedTuple):
             before[key[1:], True] += past[0]
             before[key[1:], False] += past[1]
             if row.last >= since and calls > past[0]:
-                sums = after.get(key, (0, 0, 0.0))
-                after[key] = (
-                    sums[0] + calls - past[0],
-                    sums[1] + max(0, unanswered - past[1]),
-                    max(sums[2], row.last),
-                )
+                made, silent, last = after.get(key, (0, 0, 0.0))
+                silent += max(0, unanswered - past[1])
+                after[key] = made + calls - past[0], silent, max(last, row.last)
         services = {service for service, _ in before}
         flows = [Flow(*key, *sums) for key, sums in sorted(after.items())]
         return {each: (before[each, True], before[each, False]) for each in services}, flows

@@ -8,20 +8,17 @@ from manageout.words import day
 
 def lines(live: Live) -> list[str]:
     """Subject and words, one thing a line."""
-    parts = (_head, _names, _routers, _ways, _machine, _certificates, _clocks)
-    return [f"{subject:<12}  {words}" for part in parts for subject, words in part(live)]
-
-
-def _head(live: Live) -> Iterator[tuple[str, str]]:
-    yield "machine", f"{live.host} ({live.kind}), {day(live.taken)}"
+    parts = (_names, _routers, _ways, _machine, _certificates, _clocks)
+    head = ("machine", f"{live.host} ({live.kind}), {day(live.taken)}")
+    return [
+        f"{subject:<12}  {words}" for subject, words in (head, *(row for part in parts for row in part(live)))
+    ]
 
 
 def _names(live: Live) -> Iterator[tuple[str, str]]:
     for answer in live.answers:
-        if answer.kind == "A":
-            yield "name", answer.quote
-        else:
-            yield "name server", f"{answer.server}: {'answers' if answer.rcode else answer.error}"
+        alive = f"{answer.server}: {'answers' if answer.rcode else answer.error}"
+        yield ("name", answer.quote) if answer.kind == "A" else ("name server", alive)
     if live.records:
         held = sum(any(a.records for a in record.answers) for record in live.records)
         yield "leases", f"{held} of {len(live.records)} records of connected clients are in the DNS"

@@ -44,14 +44,9 @@ class ZoneAddresses:
 
     def native(self, name: str, v4: IPv4Address) -> list[str]:
         """Addresses of ``name`` that are no tunnel's."""
-        return [
-            str(address)
-            for address in self._by_name.get(name, ())
-            if not address.is_link_local
-            and not address.is_loopback
-            and address not in TEREDO
-            and embedded_sixtofour(address.packed) != v4.packed
-        ]
+        known = (one for one in self._by_name.get(name, ()) if not one.is_link_local and not one.is_loopback)
+        own = (one for one in known if one not in TEREDO and embedded_sixtofour(one.packed) != v4.packed)
+        return list(map(str, own))
 
 
 def combined(
@@ -114,8 +109,7 @@ def figures(hosts: Iterable[CensusHost], now: float) -> dict[str, int]:
 def _seen(host: CensusHost, router: str, row: HostRow) -> None:
     host["routers"].append(router)
     host["name"] = host["name"] or row["name"]
-    first = [time for time in (host["first_seen"], row["first_seen"]) if time]
-    host["first_seen"] = min(first, default=0)
+    host["first_seen"] = min(filter(None, (host["first_seen"], row["first_seen"])), default=0)
     host["last_seen"] = max(host["last_seen"], row["last_rs"], row["last_packet"])
     host["packets"] += row["rx_packets"] + row["tx_packets"]
     host["bytes"] += row["rx_bytes"] + row["tx_bytes"]
