@@ -84,6 +84,8 @@ class WindowsRoute(NamedTuple):
     next_hop: IPv6Address | None
     published: bool | None
     quote: str
+    alias: str = ""
+    """Of the interface, where it is told."""
 
 
 class PrefixPolicy(NamedTuple):
@@ -228,6 +230,8 @@ class Told:
     """A line that complains of the Internet."""
     isatap: str = ""
     """A line that speaks of ISATAP."""
+    complaint: str = ""
+    """A line that says that ISATAP or managing out fails."""
     six_only: str = ""
     """The line that says that the network has IPv6 alone."""
     hosts: dict[IPv6Address, str] = field(default_factory=dict)
@@ -263,6 +267,8 @@ class Facts:
     isatap_policy_router: Seen[str] | None = None
     interfaces: list[Interface] = field(default_factory=list)
     routes: list[WindowsRoute] | None = None
+    some_routes: list[WindowsRoute] = field(default_factory=list)
+    """Of the same source those that somebody has picked: what is not there may be there all the same."""
     active_routes: list[WindowsRoute] = field(default_factory=list)
     """The same from a source that does not tell which are published (route print)."""
     policies: list[PrefixPolicy] | None = None
@@ -384,6 +390,8 @@ class Facts:
     teredo_server: Seen[bool] | None = None
     load_balancing: Seen[str] | None = None
     """Of a DirectAccess server: none, nlb, external, or some (one of the two)."""
+    farm_nodes: dict[str, Seen[str]] = field(default_factory=dict)
+    """Of a farm, by name in lower case: the state in which the cluster has it, lower case."""
     nat64_pool: Seen[bool] | None = None
     """Whether NAT64 has IPv4 addresses to translate to."""
     site_ranges: list[Seen[tuple[str, ...]]] = field(default_factory=list)

@@ -45,6 +45,9 @@ def interface(facts: Facts, part: Part) -> bool:
             on = netsh.on(found, key)
             if on is not None:
                 setattr(one, key, Seen(on, found[key].text))
+        lifetime = found.get("router_lifetime")
+        if lifetime is not None and lifetime.value.split(" ")[0] == "0":
+            one.advertise_default = Seen(False, lifetime.text)
         mtu = netsh.NUMBER.match(found["mtu"].value) if "mtu" in found else None
         one.mtu = int(mtu[0]) if mtu else one.mtu
     return bool(listed)
@@ -85,7 +88,7 @@ def addressed(facts: Facts, part: Part) -> bool:
     for line in part.lines:
         if match := _TITLE.match(line):
             one = facts.named(match[2], int(match[1]))
-        elif one is not None and len(line.split()) >= 5:
+        elif one is not None and len(line.split()) >= 4:
             found |= _address(one, line.split()[-1])
     return found
 
@@ -114,8 +117,8 @@ _TITLE = re.compile(r"^\s*[^\d:]{1,40}?\s?(\d{1,9})\s?[:\uff1a]\s+(\S.*)$")
 
 def _address(one: Interface, text: str) -> bool:
     address = any_address(text)
-    if address is None:
-        return False
+    if address is None or address.is_multicast:
+        return address is not None  # show joins, of which nobody judges anything
     six: list[Any] = one.link_local if address.is_link_local else one.ipv6
     listed: list[Any] = six if address.version == 6 else one.ipv4
     if address not in listed and len(listed) < MAX_ADDRESSES:

@@ -130,12 +130,10 @@ def _netsh(words: list[str]) -> str:
     for name, kind in _DATA["netsh"].items():
         if _short(context, name, 3):
             return str(kind)
-    if (
-        context in ("ipv4", "ip")
-        and len(rest) > 1
-        and (_short(rest[1], "addresses", 2) or _short(rest[1], "config", 4))
+    if context == "portproxy" or (
+        len(rest) > 1 and (_short(rest[1], "joins", 3) or _short(rest[1], "dnsservers", 3))
     ):
-        return "ipv4"
+        return "unjudged"
     if context in ("ipv4", "ip") and len(rest) > 1:
         word = rest[1]
         if _short(word, "addresses", 2) or _short(word, "config", 4):

@@ -20,7 +20,8 @@ MAX_SAID = 2000
 """Lines that are looked at."""
 _OUTPUT = re.compile(r"\. \.|^\s*(?:\S+\s+){1,4}[:=]\s|^\s*[-=*]{3,}|\bREG_|^\s*(?:\d+\s+){2}|/\d{1,3}\s+\d")
 _HINT = re.compile(
-    r"\b(?:da|directaccess|isatap|uag|nlb|vips?|dips?|cluster|f5|big-?ip|kemp|netscaler|citrix|haproxy|server|ipv6|v6|"
+    r"\b(?:da|directaccess|isatap|manag\w*|help ?desk|laptops?|clients?|"
+    r"uag|nlb|vips?|dips?|cluster|f5|big-?ip|kemp|netscaler|citrix|haproxy|server|ipv6|v6|"
     r"edge|remote|hotel|hotspot|airport|home|hause|daheim|unterwegs|public|maison|casa|office|lan|büro|bureau|oficina|inside|"
     r"internal|internet|browsing|surfen|navegar|web ?\w*|serveur|servidor)\b|öffentlich"
     r"|balanc|lastverteil|répartit|knoten|0x[0-9a-f]|/iphttps",
@@ -104,6 +105,19 @@ _INTERNET = re.compile(
 _SIX_ONLY = re.compile(
     r"(?:ipv6|v6)[ -]?only|(?:nur|only|seulement|solo|uniquement) (?:an )?(?:ipv6|v6)\b", re.I
 )
+_MANAGES = re.compile(
+    r"isatap|manag(?:e|ing).?out|help ?desk|(?:reach|manage|rdp to|remote into) \S* ?(?:laptop|client)", re.I
+)
+_FAILS = re.compile(
+    r"n['’]t\b|\b(?:not|no|never|cannot|cant|fail\w*|broken|refuses|stays|stuck|missing|nicht|kein\w*|nie|fehlt|"
+    r"pas|aucun\w*|jamais|échou\w*|nunca|ning[uú]n\w*|falla\w*|non|nessun\w*)\b",
+    re.I,
+)
+_GONE = re.compile(
+    r"no longer|any ?more|n['’]t (?:use|need|have)|not (?:used?|need)|remov|retire|nicht mehr|plus d|ya no",
+    re.I,
+)
+"""Somebody has taken it away."""
 _CODE = re.compile(r"\b(?:0x(?P<hex>[0-9a-f]{2,8}))\b", re.I)
 _URL = re.compile(r"https://[\w.:-]{1,260}/ip-?https\b", re.I)
 _AROUND = str.maketrans("()[]=", "     ")
@@ -126,6 +140,8 @@ def told(lines: Iterable[str]) -> Told:
         if _OUTSIDE.search(line):
             found.outside = found.outside or line.strip()
         found.isatap = found.isatap or (line.strip() if "isatap" in line.lower() else "")
+        if _MANAGES.search(line) and _FAILS.search(line) and not _GONE.search(line):
+            found.complaint = found.complaint or line.strip()
         spoken = _INTERNET.search(line)
         if spoken and not _WELL.match(line, spoken.end()):
             found.internet = found.internet or line.strip()

@@ -114,15 +114,16 @@ _ROUTER = re.compile(
 _ON = re.compile(
     r"^(?!.*\b(?:wrote|schrieb|a écrit|escribió)\b)(?:(?:and|then|but|und|dann|et|puis|y)\s+)?"
     r"(?:on|from|at|auf|am|vom|von|sur|depuis|en|desde|del)\s+(?:(?:the|a|my|our|dem|der|den|le|la|el)\s+)?"
-    rf"(?P<role>(?:[\w-]+[\s-]+){{0,2}}(?:{ROLE}))?\s*\(?(?P<name>[A-Za-z0-9][\w.-]{{1,60}})?\)?"
+    rf"(?P<role>(?:[\w-]+[\s-]+){{0,2}}(?:{ROLE}))?(?P<comma>,)?\s*\(?(?P<name>[A-Za-z0-9][\w.-]{{1,60}})?\)?"
     r"\s*(?:\([^()]{1,60}\))?(?P<more>(?:,? [\w'-]{1,14}){0,6})\s*:$",
     re.IGNORECASE,
 )
 """A machine's role, name or both at the beginning of a short sentence: "and on the DA server (2012 R2) I see:"."""
 _ALONE = re.compile(
-    r"^(?:(?:and|und|et|y)\s+)?(?:(?:the|our|my|der|die|das|unser|mein|le|la|el|notre|nuestro)\s+)?(?P<role>"
+    r"^(?:(?:and|und|et|y|here(?: is|'s)?|this is|das ist|hier(?: ist)?|voici|aquí está)\s+)*"
+    r"(?:(?:the|our|my|der|die|das|unser|mein|le|la|el|notre|nuestro)\s+)?(?P<role>"
     r"(?:(?:DA|DirectAccess|ISATAP|helpdesk|help desk|management|mgmt|admin|support|test|remote|user'?s|windows|win|"
-    rf"\d{{1,2}})[ -]?){{0,3}}(?:{ROLE})(?: (?:DA|DirectAccess|ISATAP))?)(?:\s+\(?(?P<name>[\w.-]{{2,60}})\)?)?"
+    rf"\d{{1,2}})[ -]?){{0,3}}(?:{ROLE})(?: (?:DA|DirectAccess|ISATAP))?)(?:,?\s+\(?(?P<name>[\w.-]{{2,60}})\)?)?"
     r"\s*(?:\([^()]{1,60}\)\s*)?:$",
     re.I,
 )
@@ -156,7 +157,8 @@ def _heading(line: str, before: str) -> str:
 
 def _named(match: re.Match[str]) -> str:
     name = match["name"] or ""
-    sentence = match.groupdict().get("more") and not match["role"]  # "On Wi-Fi I get this:"
+    words = match.groupdict()
+    sentence = words.get("more") and (not match["role"] or words.get("comma"))  # "On Wi-Fi I get this:"
     if _is_name(name) and (not sentence or re.search(r"\d", name)):
         return name
     return (match["role"] or "").lower().removeprefix("the ") if match["role"] else ""
@@ -178,7 +180,7 @@ _WHOLE = frozenset(
      "sc"}
 )  # fmt: skip
 """Outputs each of whose blocks is known by its shape."""
-_LONG = frozenset({"gpresult", "pfirewall"})
+_LONG = frozenset({"gpresult", "pfirewall", "unjudged"})
 """Outputs of many blocks, whose shapes are everybody's; they end where another clearly begins."""
 _CLEAR = frozenset(
     {"tracert", "ping", "reg", "sc", "route", "certutil", "klist", "w32tm", "routes", "interfaces"}

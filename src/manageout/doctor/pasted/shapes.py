@@ -39,6 +39,8 @@ _ROW = {
     "interfaces": re.compile(r"^\s*\d{1,9}\s+\d{1,9}\s+\d{3,10}\s+\S+\s+\S"),
     "addresses": re.compile(rf"^\s*(?:[^\s:(]+\s+){{4}}{_ADDRESS}\s*$"),
 }
+_JOINED = re.compile(r"\s*\d+\s+\d+\s+\S+\s+ff[0-9a-f]{2}::?", re.I)
+"""A row of netsh's multicast groups, below the title of an interface."""
 _REGISTERED = re.compile(r"^\s*\S+\s+REG_(?:DWORD|SZ|MULTI_SZ|EXPAND_SZ|BINARY)\s")
 _TEREDO = ("client", "enterpriseclient", "natawareclient", "default", "disabled", "server")
 _PORT = re.compile(r"[:\uff1a]\s+\d{1,5}\s*$")
@@ -116,6 +118,7 @@ _WORDS = (
     ("COMPUTER SETTINGS", "gpresult"), ("COMPUTEREINSTELLUNGEN", "gpresult"), ("PARAMÈTRES DE L'ORD", "gpresult"),
     ("CONFIGURACIÓN DE EQUIPO", "gpresult"), ("The following GPOs were ", "gpresult"),
     ("Folgende herausgefilter", "gpresult"),
+    ("Listen on ipv", "unjudged"),
     ("Microsoft (R) Windows (R", "gpresult"), ("KeyName: ", "gpresult"), ("#Version: 1.", "pfirewall"),
 )  # fmt: skip
 _QUOTED = re.compile(r"[\"“«»].{1,80}[\"”»]\s*$")
@@ -157,6 +160,8 @@ def _ruled(line: str, rule: str, below: Sequence[str]) -> Shape:
     for kind, pattern in _ROW.items():
         if pattern.match(first):
             return Shape(kind, fresh=kind != "addresses")
+    if _JOINED.match(first):
+        return Shape("addresses")
     if (":" in line and ":" in first) or "profil" in line.lower():
         return Shape("advfirewall")  # of a group that may be DirectAccess
     if any("directaccess" in one.lower() or "dnssec" in one.lower() for one in below):

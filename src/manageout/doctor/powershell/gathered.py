@@ -32,6 +32,9 @@ _WHICH = ("ifIndex", "InterfaceIndex", "InterfaceAlias", "Name", "InterfaceDescr
 _TITLES = (("adapters", "Name"), ("services", "Name"), ("services", "DisplayName"))
 _WHOLE_STORE = re.compile(r"cert:\\*localmachine\\+my\\*[\"']?\s*(?:$|\|\s*(?:f[lt]|format|select)\b)", re.I)
 _CERTIFICATES, _OWN_STORE = re.compile(r"\bcert:", re.I), re.compile(r"localmachine\\+my\b", re.I)
+_POLICY = re.compile(r"-(?:name|displayname)\s+[\"']?([^\"'|-][^\"'|]{0,100}?)(?:[\"'|]|\s+-|\s*$)", re.I)
+_ON_SERVERS = {"remoteAccess", "daServer", "locationPage", "health", "natTransition"}
+"""Sections of cmdlets that only a DirectAccess server has."""
 _NOTHING = {
     "get-dnsclientnrptpolicy": "nrpt",
     "get-netipsecmainmodesa": "associations",
@@ -136,19 +139,23 @@ class _Machine:
         self._commands.add(typed)
 
     def add(self, one: cmdlets.Found, command: str) -> None:
+        if one.section == "routes" and _PARTIAL.search(command):
+            one = one._replace(section="someRoutes")
         judged = one.section in read_cmdlets.JUDGED
-        if one.section == "routes" and one.row.get("DestinationPrefix") in ("0.0.0.0/0", "::/0"):
+        if "outes" in one.section and one.row.get("DestinationPrefix") in ("0.0.0.0/0", "::/0"):
             self.rows.setdefault("defaults", []).append({**one.row, "Command": command})
-        if not judged or (one.section == "routes" and _PARTIAL.search(command)):
+        if not judged:
             self.tell(f"{one.cmdlet}: known, nothing in it is judged")
             return
-        if one.section in (*_OF_INTERFACES, "routes", "addresses") and not any(
+        if one.section in (*_OF_INTERFACES, "routes", "someRoutes", "addresses") and not any(
             one.row.get(n) for n in _WHICH
         ):
             one.row.update(_asked_for(one.section, command))
         if one.section in _OF_INTERFACES and not any(one.row.get(name) for name in _WHICH):
             self.tell(f"{one.cmdlet}: not told of which interface: the command again with | Format-List *")
             return
+        if one.section == "permissions" and (match := _POLICY.search(command)):
+            one.row["Policy"] = match[1].strip()
         if one.section == "store":
             one.row["Of"] = "server" if "sslcertificate" in command.lower() else ""
             one.row["Other"] = _CERTIFICATES.search(command) and not _OWN_STORE.search(command)
@@ -203,10 +210,12 @@ class _Machine:
 
     def finish(self) -> None:
         read_cmdlets.read(self.facts, self.rows)
-        servers = self.server or self.rows.keys() & {"remoteAccess", "daServer", "health", "natTransition"}
+        servers = self.server or self.rows.keys() & _ON_SERVERS
         translates = self.facts.dns64 is not None and self.facts.dns64.value
         if self.facts.role == "unknown" and (servers or translates):
             self.facts.role = "server"
         elif self.facts.role == "unknown" and "location" in self.rows:
             self.facts.role = "client"
+        if "someRoutes" in self.rows and self.facts.role != "server":
+            self.tell("Get-NetRoute: some of the routes alone, nothing in it is judged")
         self.facts.unread += self._told

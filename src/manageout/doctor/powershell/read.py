@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Any
 
 from manageout.doctor.console import events as text_events
 from manageout.doctor.console.certificates import bare
 from manageout.doctor.facts import Facts, Filtered, HeldRecord, Lookup, Ping, PrefixPolicy, Reached, Seen
-from manageout.doctor.read.sections import MAX_ITEMS, READERS, Readers, Row, add, add_rules
-from manageout.windows.deployment import is_dns64
+from manageout.doctor.powershell import firewall
+from manageout.doctor.powershell.value import listed
+from manageout.doctor.read.sections import MAX_ITEMS, READERS, Readers, Row, add
 from manageout.windows.policies import ASSISTANT, CONNECTIVITY, TRANSITION
-from manageout.windows.text import any_address, end_of, ipv6_address
+from manageout.windows.text import any_address, end_of
 
 _MORE = Readers()
 
@@ -23,14 +24,14 @@ def read(facts: Facts, rows: dict[str, list[Row]]) -> None:
     for section, reader in (READERS | _MORE).items():
         if section in rows:
             add(facts, section, reader, _prepared(section, rows[section]))
-    _firewall(facts, rows)
+    firewall.read(facts, rows)
 
 
 def _prepared(section: str, rows: list[Row]) -> list[Row]:
     """What the collector leaves out: IPv4 in tables of both, and the IPv4 rows of a list."""
     if section == "interfaces":
         return [row for row in rows if row.get("AddressFamily") != "IPv4"]
-    if section == "routes":
+    if section in ("routes", "someRoutes"):
         return [row for row in rows if _is_route(row)]
     if section == "addresses":
         return [row for row in rows if any_address(str(row.get("IPAddress"))) is not None]
@@ -42,7 +43,7 @@ def _is_route(row: Row) -> bool:
     return ":" in prefix and any_address(prefix) is not None and ":" in hop and any_address(hop) is not None
 
 
-@_MORE.whole("daServer", "remoteAccess")
+@_MORE.whole("daServer", "remoteAccess", "locationPage")
 def _server(facts: Facts, rows: Iterator[Row]) -> None:
     kept = list(rows)
     READERS["remoteAccess"](facts, iter(kept))
@@ -63,6 +64,44 @@ def _load_balancer(facts: Facts, row: Row) -> None:
     if word == "Enabled" or (word == "Disabled" and virtual):
         quote = f"Get-RemoteAccessLoadBalancer: ThirdPartyLoadBalancer {word}"
         facts.load_balancing = Seen("external" if word == "Enabled" else "nlb", quote)
+    for key in row:
+        if key.lower().endswith("ipaddress"):
+            _of_cluster(facts, row, key, facts.told.virtual if "virtual" in key.lower() else facts.told.nodes)
+
+
+def _of_cluster(facts: Facts, row: Row, key: str, kept: dict[IPv4Address | IPv6Address, str]) -> None:
+    """Addresses that a cluster itself names, as others are told of in words."""
+    for text in listed(row.get(key)):
+        if (address := any_address(text)) is not None:
+            kept.setdefault(address, f"{key} {address}")
+
+
+@_MORE.each("cluster")
+def _cluster(facts: Facts, row: Row) -> None:
+    """Get-NlbCluster: of NLB and its virtual address."""
+    key = "IPAddress" if row.get("IPAddress") else "ClusterPrimaryIP"
+    name = row.get("Name") or row.get("ClusterName") or "a cluster"
+    quote = f"Get-NlbCluster: {name} {row.get(key) or ''}".strip()
+    facts.load_balancing = facts.load_balancing or Seen("nlb", quote)
+    _of_cluster(facts, row, key, facts.told.virtual)
+
+
+@_MORE.each("clusterNodes")
+def _cluster_node(facts: Facts, row: Row) -> None:
+    """Get-NlbClusterNode, Get-RemoteAccessLoadBalancerNode: whether a node takes part."""
+    name = str(row.get("Name") or row.get("ComputerName") or row.get("LoadBalancerNode") or "a node")
+    state = next(
+        (
+            str(row[key])
+            for key in ("State", "NodeState", "NodeStatus", "LoadBalancerState", "Status")
+            if row.get(key)
+        ),
+        "",
+    )
+    if state:
+        facts.farm_nodes[name.lower()] = Seen(state.lower().partition("(")[0].strip(), f"{name}: {state}")
+    for key in ("DedicatedIPAddress", "InternalDedicatedIPAddress"):
+        _of_cluster(facts, row, key, facts.told.nodes)
 
 
 _ENDS = re.compile(r"\[Not After\]\s+(\S{1,30}(?: [^\s\[]{1,12}){0,3})")
@@ -74,8 +113,8 @@ def _store(facts: Facts, row: Row) -> None:
     """Get-ChildItem Cert:\\LocalMachine\\My, or the certificate of Get-RemoteAccess: its hash, key and end."""
     named, end = bare(str(row.get("Thumbprint") or "")), end_of(str(row.get("NotAfter") or ""))
     subject = str(row.get("Subject") or row.get("Thumbprint") or "a certificate")
-    subject += "".join(f", DNS={name.strip('{}')}" for name in _list(row.get("DnsNameList")))
-    if usages := ", ".join(_list(row.get("EnhancedKeyUsageList"))):
+    subject += "".join(f", DNS={name.strip('{}')}" for name in listed(row.get("DnsNameList")))
+    if usages := ", ".join(listed(row.get("EnhancedKeyUsageList"))):
         subject += f" ({usages})"
     quote = f"{subject}: NotAfter {row.get('NotAfter')}"
     if row.get("Of"):
@@ -108,7 +147,7 @@ def _logged(facts: Facts, row: Row) -> None:
 
 @_MORE.each("siteRanges")
 def _site_ranges(facts: Facts, row: Row) -> None:
-    ranges = tuple(_list(row["EntryPointRange"]))
+    ranges = tuple(listed(row["EntryPointRange"]))
     quote = f"{row.get('EntryPointName') or 'an entry point'}: EntryPointRange {', '.join(ranges)}"
     facts.site_ranges += [Seen(ranges, quote)] if ranges and not row.get("Cut") else []
 
@@ -129,11 +168,24 @@ def _gpo(facts: Facts, row: Row) -> None:
 _VERSIONS = re.compile(r"AD[^:]{0,20}: (\d{1,9}),[^:]{1,30}: (\d{1,9})")
 
 
+@_MORE.whole("permissions")
+def _permissions(facts: Facts, rows: Iterator[Row]) -> None:
+    """Get-GPPermission -All: a policy that no group may apply."""
+    held: dict[str, list[str]] = {}
+    for row in rows:
+        held.setdefault(str(row.get("Policy") or ""), []).append(f"{row['Trustee']} {row['Permission']}")
+    for name, listed_ in held.items():
+        if len(listed_) > 1 and not any(
+            "apply" in words.lower() or "custom" in words.lower() for words in listed_
+        ):
+            facts.filtered.append(Filtered(name, "nobody", f"{name or 'a policy'}: {', '.join(listed_[:8])}"))
+
+
 @_MORE.each("inheritance")
 def _inheritance(facts: Facts, row: Row) -> None:
     """Get-GPInheritance of a unit that inherits nothing."""
     if str(row.get("GpoInheritanceBlocked")) in ("Yes", "True"):
-        own = (*_list(row.get("GpoLinks")), *_list(row.get("InheritedGpoLinks")))
+        own = (*listed(row.get("GpoLinks")), *listed(row.get("InheritedGpoLinks")))
         quote = f"{row.get('Path') or row.get('Name')}: GpoInheritanceBlocked {row['GpoInheritanceBlocked']}"
         facts.blocked.append(Seen(own, quote))
 
@@ -177,7 +229,7 @@ _FILTERED = re.compile(r"-(?:addressfamily|destinationprefix|interface\w+|nextho
 def _local_rules(facts: Facts, rows: Iterator[Row]) -> None:
     """Get-DnsClientNrptRule."""
     names = ("Namespace", "NameServers", "DirectAccessDnsServers")
-    READERS["nrptLocal"](facts, ({**row, **{name: _list(row.get(name)) for name in names}} for row in rows))
+    READERS["nrptLocal"](facts, ({**row, **{name: listed(row.get(name)) for name in names}} for row in rows))
 
 
 @_MORE.each("records")
@@ -199,7 +251,7 @@ def _resolved(facts: Facts, rows: Iterator[Row]) -> None:
         if error := str(row.get("Error") or ""):
             errors[name] = error
         elif str(row.get("Section") or "Answer") in ("Answer", "1"):
-            found = [any_address(text) for text in _list(row.get("IPAddress"))]
+            found = [any_address(text) for text in listed(row.get("IPAddress"))]
             names.setdefault(name, []).extend(address for address in found if address is not None)
     for name, addresses in names.items():
         if addresses:
@@ -239,7 +291,7 @@ def _ip_configuration(facts: Facts, row: Row) -> None:
     texts = [
         text
         for name in ("IPv6LinkLocalAddress", "IPv6Address", "IPv4Address")
-        for text in _list(row.get(name))
+        for text in listed(row.get(name))
     ]
     own = {"InterfaceIndex": index, "InterfaceAlias": alias}
     READERS["addresses"](
@@ -247,7 +299,7 @@ def _ip_configuration(facts: Facts, row: Row) -> None:
     )
     interface = facts.interface(index) if isinstance(index, int) else None
     if interface is not None:
-        hops = [*_list(row.get("IPv6DefaultGateway")), *_list(row.get("IPv4DefaultGateway"))]
+        hops = [*listed(row.get("IPv6DefaultGateway")), *listed(row.get("IPv4DefaultGateway"))]
         interface.gateways = [hop for text in hops if (hop := any_address(text)) is not None]
 
 
@@ -280,15 +332,15 @@ def _health(facts: Facts, row: Row) -> None:
     """Get-RemoteAccessHealth: component -> Windows' own judgement."""
     component, state = str(row["Component"]), str(row["HealthState"])
     server = f" of {row['RemoteAccessServer']}" if row.get("RemoteAccessServer") else ""
-    facts.health[component.lower()] = Seen(
-        state.lower(), f"Get-RemoteAccessHealth{server}: {component} {state}"
-    )
+    why = " ".join(listed(row.get("Heuristics")))
+    quote = f"Get-RemoteAccessHealth{server}: {component} {state}" + (f" ({why})" if " " in why else "")
+    facts.health[component.lower()] = Seen(state.lower(), quote)
 
 
 @_MORE.each("experience")
 def _experience(facts: Facts, row: Row) -> None:
     """The connectivity assistant's probes, as its registry key has them."""
-    for text in _list(row.get("CorporateResources")):
+    for text in listed(row.get("CorporateResources")):
         key = rf"{ASSISTANT}\Probes"
         facts.registry[key.lower(), text.lower()] = Seen(text, f"CorporateResources {text}")
     command = "Get-DAClientExperienceConfiguration"
@@ -354,129 +406,5 @@ def _ncsi(facts: Facts, rows: Iterator[Row]) -> None:
             facts.registry[CONNECTIVITY.lower(), "domainlocationdeterminationurl"] = Seen(str(url), quote)
 
 
-FEW = 10
-"""Rules that somebody asked for by name."""
 JUDGED = frozenset((*READERS, *_MORE, "firewallRule", "portFilter", "addressFilter"))
 """Sections in which a rule looks at something."""
-
-
-def _firewall(facts: Facts, sections: dict[str, list[Row]]) -> None:
-    """A rule and its filters are three objects, printed one behind the other: the n-th of each belong together."""
-    rules = sections.get("firewallRule", [])
-    ports, addresses = sections.get("portFilter", []), sections.get("addressFilter", [])
-    if not rules and 0 < len(addresses) <= FEW:
-        rules = [{"Name": row.get("InstanceID"), "Profile": "Any"} for row in addresses]
-    ports, addresses = _by_instance(rules, ports), _by_instance(rules, addresses)
-    if not ports and not addresses:
-        rules = [{**row, **_own_ports(row)} for row in rules]
-    together = [row for row in rules if "LocalPort" in row]  # Select-Object has put them into one
-    rules = [row for row in rules if "LocalPort" not in row]
-    own = _dns64(facts, rules, addresses)
-    if len(rules) == len(addresses) != len(ports):  # DirectAccess' own are judged by their addresses alone
-        rules, addresses = (
-            [row for n, row in enumerate(each) if n not in own] for each in (rules, addresses)
-        )
-    if rules and (len(rules) != len(ports) or len(addresses) not in (0, len(rules))):
-        beside = addresses if len(addresses) == len(rules) else []
-        _without_filters(facts, rules, beside)
-        missing = "ports" if beside else "ports and addresses"
-        filters = "Get-NetFirewallPortFilter" + ("" if beside else " and Get-NetFirewallAddressFilter")
-        facts.unread.append(
-            f"Get-NetFirewallRule {rules[0].get('DisplayName') or ''}: not judged without its {missing}; "
-            f"give each rule's {filters}, or the collector's file"
-        )
-        rules, ports, addresses = [], [], []
-    whole = []
-    pairs = [
-        *((rule, port) for rule, port in zip(rules, ports, strict=False)),
-        *((row, row) for row in together),
-    ]
-    for number, (rule, port) in enumerate(pairs):
-        address = port if port is rule else addresses[number] if addresses else {}
-        if _allows(rule):
-            whole.append(
-                {
-                    **{key: rule.get(key) for key in ("Profile", "EdgeTraversalPolicy")},
-                    "Name": rule.get("DisplayName"),
-                    "Protocol": port.get("Protocol"),
-                    "LocalPort": _list(port.get("LocalPort")),
-                    "RemoteAddress": _list(address.get("RemoteAddress") or address.get("RemoteIP")),
-                }
-            )
-    add_rules(facts, whole)
-
-
-def _dns64(facts: Facts, rules: list[Row], addresses: list[Row]) -> set[int]:
-    """For which addresses DirectAccess' own rules for DNS64 are, known by their identifiers, or by such an address;
-    which they are."""
-    own = set()
-    for number, row in enumerate(addresses):
-        beside = rules[number] if number < len(rules) else {}
-        key = _identifier(row) or _identifier(beside) or str(beside.get("DisplayName") or number + 1)
-        local = _list(row.get("LocalAddress") or row.get("LocalIP"))
-        found = tuple(six for text in local if (six := ipv6_address(text)) is not None)
-        if found and (key in DNS64_RULES or any(map(is_dns64, found))):
-            own.add(number)
-            name = f"{{{key}}}" if key in DNS64_RULES else key
-            facts.dns64_rules[key] = Seen(found, f"firewall rule {name}: LocalAddress {', '.join(local)}")
-    return own
-
-
-def _identifier(row: Row) -> str:
-    return str(row.get("InstanceID") or row.get("Name") or "").strip("{}").upper()
-
-
-DNS64_RULES = ("0FDEEC95-1EA6-4042-8BA6-6EF5336DE91A", "24FD98AA-178E-4B01-9220-D0DADA9C8503")
-"""A DirectAccess server's own, which let questions in to DNS64."""
-
-
-def _by_instance(rules: list[Row], filters: list[Row]) -> list[Row]:
-    """Filters in the order of their rules, where both have their identifiers."""
-    keys = [str(row.get("InstanceID") or row.get("ID") or row.get("Name") or "").lower() for row in rules]
-    own = {str(row.get("InstanceID") or "").lower(): row for row in filters}
-    return [own[key] for key in keys] if keys and all(key and key in own for key in keys) else filters
-
-
-def _without_filters(facts: Facts, rules: list[Row], addresses: list[Row]) -> None:
-    """A few rules whose ports were not pasted: their profiles and addresses say something all the same."""
-    remote = [_list(row.get("RemoteAddress") or row.get("RemoteIP")) for row in addresses] or [
-        [] for _ in rules
-    ]
-    both = [{**row, "RemoteAddress": scope} for row, scope in zip(rules, remote, strict=True)]
-    found = [row for row in both if _allows(row) and row.get("Profile")]
-    if len(found) <= FEW:
-        add_rules(
-            facts, ({**row, "Name": row.get("DisplayName") or row.get("Name")} for row in found), whole=False
-        )
-
-
-def _allows(rule: Row) -> bool:
-    wanted = (("Direction", "Inbound"), ("Action", "Allow"), ("Enabled", True))
-    return all(rule.get(key, value) == value for key, value in wanted)
-
-
-def _own_ports(rule: Row) -> Row:
-    """What a rule of Windows' own tells without its filters: in its description, or by its name."""
-    if "LocalPort" in rule:
-        return {}
-    if match := _DESCRIBED.search(str(rule.get("Description") or "")):
-        return {"Protocol": match[1], "LocalPort": match[2]}
-    name = str(rule.get("Name") or "").lower()
-    return next(
-        ({"Protocol": "TCP", "LocalPort": port} for start, port in _OWN if name.startswith(start)), {}
-    )
-
-
-_DESCRIBED = re.compile(r"\[(TCP|UDP) (\d{1,5})\]")
-_OWN = (
-    ("remotedesktop-usermode-in-tcp", "3389"), ("winrm-http-in-tcp", "5985"), ("winrm-https-in-tcp", "5986"),
-    ("openssh-server-in-tcp", "22"),
-)  # fmt: skip
-"""Names that Windows translates nowhere."""
-
-
-def _list(value: object) -> list[str]:
-    """A list, or what PowerShell prints of one on several lines."""
-    if isinstance(value, list):
-        return [str(item) for item in value[:MAX_ITEMS]]
-    return [word.strip(",") for word in str(value or "").split()[:MAX_ITEMS]]

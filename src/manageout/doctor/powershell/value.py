@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 MAX_FRAGMENTS = 200
 """Lines of a value."""
+MAX_LISTED = 64
+"""Items of a list that are read."""
 MAX_ITEMS = 256
 """Of a list; :data:`PrintedValue.cut` is set beyond."""
 ELLIPSES = ("...", "\u2026")
@@ -60,3 +62,10 @@ def _list(text: str) -> PrintedValue:
     if not whole and not inside.rstrip().endswith(","):
         items = items[:-1]
     return PrintedValue(text, tuple(items[:MAX_ITEMS]), bool(ellipsis) or not whole or len(items) > MAX_ITEMS)
+
+
+def listed(value: object) -> list[str]:
+    """A list, or what PowerShell prints of one on several lines."""
+    if isinstance(value, list):
+        return [str(item) for item in value[:MAX_LISTED]]
+    return [word.strip(",") for word in str(value or "").split()[:MAX_LISTED]]

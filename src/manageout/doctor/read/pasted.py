@@ -67,6 +67,8 @@ def read(facts: Facts, lines: list[str], others: Iterable[Facts] = ()) -> list[F
 def _said(lines: list[str], parts: list[Part], machines: list[Facts]) -> None:
     """What the prose says: of all machines, and which of them is a server."""
     told = prose.told(lines)
+    for one in machines:  # what their clusters say
+        told.virtual, told.nodes = one.told.virtual | told.virtual, one.told.nodes | told.nodes
     if any(one.load_balancing is not None for one in machines):
         told.balancing = None  # the server says it itself
     told.virtual |= {one: line for one, line in prose.marked(lines).items() if one not in told.virtual}
@@ -281,7 +283,7 @@ _NO_ERROR = re.compile(
 )
 """Labels of the lines behind the error's; people leave that one out."""
 _TEREDO_TYPES = ("client", "enterpriseclient", "server", "natawareclient", "relay", "disabled", "default")
-_TEREDO_STATES = ("offline", "dormant", "probe", "qualified")
+_TEREDO_STATES = ("offline", "online", "dormant", "probe", "qualified")
 
 
 def _below(lines: list[str], heading: re.Pattern[str]) -> list[str]:
@@ -313,7 +315,7 @@ READERS: dict[str, Reader] = {
     "pathping": text_paths.trace, "gpresult": text_policies.read, "certutil": text_certificates.store,
     "klist": text_system.klist, "sslcert": text_certificates.bound, "pfirewall": text_logs.firewall,
     "openssl": text_certificates.shown,
-    "6to4": text_paths.unjudged,
+    "6to4": text_paths.unjudged, "unjudged": text_paths.unjudged,
     "opened": text_paths.opened, "fetched": text_paths.fetched,
 }  # fmt: skip
 """By the kind of a part; what is of no kind here may be a cmdlet's."""

@@ -112,6 +112,9 @@ def _interfaces(facts: Facts, rows: Iterator[Row]) -> None:
             if word in ("enabled", "disabled"):
                 quote = f"{interface.name or interface.index}: {key} {row[key]}"
                 setattr(interface, name, Seen(word == "enabled", quote))
+        if str(row.get("AdvertisedRouterLifetime")) == "00:00:00":
+            quote = f"{interface.name or interface.index}: AdvertisedRouterLifetime 00:00:00"
+            interface.advertise_default = Seen(False, quote)
         if "ConnectionState" in row:
             interface.connected = str(row["ConnectionState"]) == "Connected"
         interface.mtu = row["NlMtu"] if isinstance(row.get("NlMtu"), int) else interface.mtu
@@ -134,7 +137,20 @@ def _addresses(facts: Facts, row: Row) -> None:
 
 @READERS.whole("routes")
 def _routes(facts: Facts, rows: Iterator[Row]) -> None:
-    facts.routes = []
+    facts.routes = list(_each_route(facts, rows))
+    for route in facts.routes:
+        interface = facts.interface(route.interface)
+        known = interface.gateways if interface is not None else []
+        if route.prefix.prefixlen == 0 and route.next_hop is not None and route.next_hop not in known:
+            known.append(route.next_hop)
+
+
+@READERS.whole("someRoutes")
+def _some_routes(facts: Facts, rows: Iterator[Row]) -> None:
+    facts.some_routes = list(_each_route(facts, rows))
+
+
+def _each_route(facts: Facts, rows: Iterator[Row]) -> Iterator[model.WindowsRoute]:
     for row in rows:
         prefix = IPv6Network(str(row["DestinationPrefix"]), strict=False)
         hop = IPv6Address(str(row.get("NextHop") or "::").partition("%")[0])
@@ -149,13 +165,10 @@ def _routes(facts: Facts, rows: Iterator[Row]) -> None:
         own = single and embedded_isatap(prefix.network_address.packed)
         if index and own and (one := facts.named("", index)).kind == "other":
             one.kind = "isatap"
+        if not index and kind_of(alias) == "isatap":
+            facts.named(alias)
         way = hop if int(hop) else None
-        facts.routes.append(model.WindowsRoute(prefix, index or 0, way, published, quote))
-    for route in facts.routes:
-        interface = facts.interface(route.interface)
-        known = interface.gateways if interface is not None else []
-        if route.prefix.prefixlen == 0 and route.next_hop is not None and route.next_hop not in known:
-            known.append(route.next_hop)
+        yield model.WindowsRoute(prefix, index or 0, way, published, quote, alias)
 
 
 @READERS.each("suffixes")

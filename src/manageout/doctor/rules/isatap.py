@@ -85,11 +85,17 @@ def policy_default(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield stated(facts.isatap_policy_state, "default")
 
 
+def _missed(facts: Facts) -> bool:
+    """Whether somebody complains of ISATAP, and shows this machine alone."""
+    return bool(facts.told.complaint) and not facts.beside
+
+
 @rule("ISATAP-DISABLED")
 def disabled(facts: Facts) -> Iterator[Case]:
     """State disabled; a note on a machine of which nothing else says that it is to have ISATAP."""
     routers = (facts.isatap_router, facts.isatap_policy_router)
-    told = facts.role == "manager" or facts.of_kind("isatap") or any(one and one.value for one in routers)
+    wants = facts.role == "manager" or facts.of_kind("isatap") or any(one and one.value for one in routers)
+    told = wants or _missed(facts)
     if wanted(facts):
         yield Case(stated(facts.isatap_state, "disabled"), variant="" if told else "not-wanted")
 
@@ -99,9 +105,8 @@ def default_state(facts: Facts) -> Iterator[Case]:
     """State default with a router name set, in a role that needs it, or where its policy was looked for; of a machine
     of no known role a note. Nothing sets a state where there is no policy, and nobody tells the local one."""
     absent = facts.lacks(TRANSITION, "ISATAP_State") if facts.isatap_policy_state is None else ()
-    told = (
-        absent or facts.role == "manager" or (facts.isatap_router is not None and facts.isatap_router.value)
-    )
+    router = facts.isatap_router is not None and facts.isatap_router.value
+    told = absent or facts.role == "manager" or router or _missed(facts)
     if not wanted(facts) or not _modern(facts):
         return
     if facts.isatap_state is not None:

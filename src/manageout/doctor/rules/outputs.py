@@ -155,6 +155,14 @@ def blocked(facts: Facts) -> Iterator[Case]:
 _IDENTIFIER = re.compile(r"[0-9a-f-]{36}")
 
 
+@rule("POLICY-NOBODY")
+def nobody(facts: Facts) -> Iterator[Case]:
+    """All groups of a policy of ours were listed, and none may apply it."""
+    for one in facts.filtered:
+        if one.reason == "nobody" and (_OURS.search(one.quote) or facts.told.isatap or facts.told.direct):
+            yield Case((one.quote,), {"NAME": one.name or None})
+
+
 @rule("POLICY-BEHIND")
 def behind(facts: Facts) -> Iterator[Case]:
     """The versions in the directory and in SYSVOL differ."""

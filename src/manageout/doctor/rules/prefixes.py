@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from itertools import combinations
 
 from manageout.doctor.facts import Facts, Interface
@@ -13,7 +13,7 @@ from manageout.doctor.rules.rule import Case, Theme
 from manageout.doctor.rules.server import INNER, OUTER, card_named, is_server, isatap
 from manageout.windows.deployment import CLIENTS, NAT64, deployment, dns64_of, is_dns64, subnet
 from manageout.windows.text import ipv6_address, ipv6_network, public
-from manageout.wire.address import ISATAP_IDS
+from manageout.wire.address import ISATAP_IDS, embedded_sixtofour
 
 rule = Theme()
 
@@ -76,10 +76,12 @@ def _held(facts: Facts) -> dict[IPv6Address, str]:
 
 
 def _asked(facts: Facts) -> dict[IPv6Address, str]:
-    rules = [one for where in around(facts) for one in rules_known(where)]
-    return {
-        six: one.quote for one in rules for text in one.servers if is_dns64(six := ipv6_address(text)) and six
-    }
+    return {six: quote for where in around(facts) for six, quote in _of_rules(where).items()}
+
+
+def _of_rules(facts: Facts) -> dict[IPv6Address, str]:
+    servers = [(one.quote, ipv6_address(text)) for one in rules_known(facts) for text in one.servers]
+    return {six: quote for quote, six in servers if is_dns64(six)}
 
 
 def _translated(facts: Facts) -> dict[IPv6Address, str]:
@@ -110,6 +112,20 @@ def dns64_rules(facts: Facts) -> Iterator[Case]:
         yield Case((*quotes(*wrong), *said), {"ADDRESS": dns64_of(min(now))})
 
 
+@rule("SERVER-OLD-ADDRESS")
+def old_address(facts: Facts) -> Iterator[Case]:
+    """A 6to4 prefix is made of the server's first public IPv4 address, and none of its cards has that one."""
+    now, said = _today(facts)
+    made = {old for one in now if (old := embedded_sixtofour(one.network_address.packed)) is not None}
+    held = [(one, address) for one in facts.of_kind("other") for address in one.ipv4 if public(address)]
+    farm = (
+        facts.load_balancing is not None and facts.load_balancing.value != "none"
+    )  # the address is the balancer's
+    if is_server(facts) and not farm and held and made and not made & {address.packed for _, address in held}:
+        cards = tuple(holding(one, [address]) for one, address in held)
+        yield Case((*said, f"made of {IPv4Address(min(made))}", *cards))
+
+
 @rule("SERVER-OLD-PREFIX")
 def old_prefix(facts: Facts) -> Iterator[Case]:
     """What DirectAccess has put below its /48 is below another one than today's."""
@@ -120,6 +136,19 @@ def old_prefix(facts: Facts) -> Iterator[Case]:
     old = [quote for address, quote in parts.items() if now and deployment(address) not in now]
     if is_server(facts) or facts.dns64_rules:
         yield Case((*dict.fromkeys(old), *said) if old else (), {"PREFIX": min(now, default=None)})
+
+
+@rule("NRPT-OLD-PREFIX")
+def old_name_rules(facts: Facts) -> Iterator[Case]:
+    """Of a client: its rules ask a DNS64 below another /48 than that of its own address in the tunnel; an error where a
+    name was not resolved."""
+    own = {six: one for one in facts.of_kind("iphttps") for six in one.ipv6 if subnet(six) in CLIENTS}
+    now = set(map(deployment, own))
+    old = [quote for address, quote in _of_rules(facts).items() if now and deployment(address) not in now]
+    if old and not is_server(facts):
+        held = tuple(holding(one, [six]) for six, one in own.items())
+        failed = quotes(*(look for look in facts.lookups if look.error and not look.addresses))
+        yield Case((*old, *held, *failed[:3]), severity="error" if failed else None)
 
 
 @rule("SITE-CLIENT-PREFIXES")

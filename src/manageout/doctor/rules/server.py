@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Network
 
-from manageout.doctor.facts import Facts, Interface, Seen
+from manageout.doctor.facts import Facts, Interface, Seen, WindowsRoute
 from manageout.doctor.rules.dns import SIX_TO_FOUR, native_names
 from manageout.doctor.rules.evidence import (
     ended,
@@ -54,13 +54,20 @@ def _inner(facts: Facts) -> list[Interface]:
 
 def _unpublished(facts: Facts, one: Interface) -> tuple[str, ...]:
     """What is known of the /64's route when it is not published; () when it is, or nothing is known."""
-    if facts.routes is None or one.index is None:
-        return ()
-    own = [route for route in facts.routes if route.interface == one.index and route.prefix.prefixlen == 64]
-    own = [route for route in own if not route.prefix.is_link_local]
+    routes = [route for route in facts.routes or facts.some_routes if _is_of(route, one)]
+    own = [route for route in routes if route.prefix.prefixlen == 64 and not route.prefix.is_link_local]
     if any(route.published is not False for route in own):
         return ()
+    if not own and (facts.routes is None or one.index is None):
+        return ()
     return quotes(*own) or (f"no /64 route on {one.name or one.index}",)
+
+
+def _is_of(route: WindowsRoute, one: Interface) -> bool:
+    alias = route.alias.lower()
+    return (
+        route.interface == one.index if one.index is not None else bool(alias) and alias == one.name.lower()
+    )
 
 
 def _own_prefix(facts: Facts, one: Interface) -> str:
@@ -145,7 +152,10 @@ def noisatap(facts: Facts) -> Iterator[tuple[str, ...]]:
     of ipconfig a part may have been pasted."""
     excerpt = any(one.listed for one in facts.interfaces)
     listed = "adapters" in facts.sections or facts.whole or (len(facts.interfaces) > 2 and not excerpt)
-    named = listed and all(one.name for one in facts.interfaces)
+    four = all(
+        one.ipv4 and not (one.ipv6 or one.link_local) for one in facts.interfaces
+    )  # IPv4 alone was asked for
+    named = listed and all(one.name for one in facts.interfaces) and not four
     some = stated(facts.load_balancing, "some")
     if is_server(facts) and named and not facts.of_kind("isatap") and not some and not _farm(facts):
         yield (f"{len(facts.interfaces)} interfaces, none of them ISATAP",)
@@ -205,13 +215,24 @@ def nlb_names(facts: Facts) -> Iterator[Case]:
     if setting is not None and (literal := any_address(setting.value)) is not None:
         addresses.add(literal)
     missing = [address for address in told if address not in addresses and address.version == 4]
-    few = 0 < len(addresses) < 3 or (facts.told.nodes and addresses & told.keys() and missing)
+    known = addresses & told.keys() if facts.told.nodes else stated(facts.load_balancing, "nlb") and addresses
+    few = 0 < len(addresses) < 3 or (known and missing)
     if few and stated(balancing, "nlb", "some"):
         words = (f"without {', '.join(map(str, missing))}",) if missing else ()
         variant = "other-balancer" if stated(balancing, "some") else ""
         seen = quotes(balancing, *lookups, None if lookups else setting)
         steps = tuple(f"register an A record of the router's name for {address} too" for address in missing)
         yield Case((*seen, *words), variant=variant, remedy=steps)
+
+
+@rule("FARM-NODE-DOWN")
+def node_down(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """A node that the cluster says does not take part."""
+    yield tuple(one.quote for one in facts.farm_nodes.values() if one.value in _DOWN)
+
+
+_DOWN = ("stopped", "suspended", "drainstopping", "draining", "misconfigured", "unreachable", "unknown", "offline",
+         "converging", "error", "down")  # fmt: skip
 
 
 @rule("FARM-NODE-ADDRESS")
@@ -255,11 +276,12 @@ def policy_off(facts: Facts) -> Iterator[tuple[str, ...]]:
 
 
 @rule("SERVER-NAME-UNPUBLISHED")
-def unpublished_name(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Every look-up of the router's name failed on the server."""
-    lookups = router_lookup(facts)
+def unpublished_name(facts: Facts) -> Iterator[Case]:
+    """Every look-up of the router's name failed on the server; an error where its health of ISATAP is bad."""
+    lookups, health = router_lookup(facts), facts.health.get("isatap")
     if is_server(facts) and not any(lookup.addresses for lookup in lookups):
-        yield quotes(*lookups)
+        bad = bool(stated(health, "error", "critical"))
+        yield Case(quotes(*lookups), severity="error" if bad else None)
 
 
 @rule("SERVER-TRANSLATION-OFF")

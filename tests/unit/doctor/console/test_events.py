@@ -97,3 +97,10 @@ def test_an_event_is_quoted_with_its_own_message() -> None:
     other = VIEWER.format(source="SomethingElse", number=1058).replace("Something", "Quite another thing")
     found = pasted(f"{other}\n{VIEWER.format(source='GroupPolicy', number=1058)}")
     assert "Something of which" in found["POLICY-UNREAD"].seen[0]
+
+
+def test_an_address_that_ip_helper_could_not_set() -> None:
+    """4202, whatever the error is; another source's is another event."""
+    told = pasted(VIEWER.format(source="Microsoft-Windows-Iphlpsvc", number=4202))
+    assert "ISATAP-EVENT-490" in told and "EVIDENCE" not in told
+    assert "ISATAP-EVENT-490" not in pasted(VIEWER.format(source="Tcpip", number=4202))

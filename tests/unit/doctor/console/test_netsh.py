@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from manageout.doctor.console import netsh as text_netsh
 from manageout.doctor.facts import Facts
 from manageout.doctor.pasted.segments import Part
+from manageout.doctor.read import bundle
 from manageout.doctor.read.pasted import read as read_into
 from tests.unit.doctor.console.test_settings import INTERFACE, INTERFACES
-from tests.unit.doctor.judging import pasted
+from tests.unit.doctor.judging import found, pasted
 
 
 def part(text: str, command: str = "") -> Part:
@@ -248,3 +249,45 @@ def test_ipv4_addresses_in_a_table() -> None:
     )
     read_into(machine, (head + "Dhcp       Preferred       infinite   infinite 10.1.0.5\n").splitlines())
     assert [str(one) for one in machine.interfaces[0].ipv4] == ["10.1.0.5"]
+
+
+JOINS = """C:\\>netsh interface ipv6 show joins
+
+Interface 14: isatap.corp.example
+
+Scope       References  Last  Address
+----------  ----------  ----  ---------------------------------
+0                    0  Yes   ff02::1
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        JOINS,
+        JOINS.partition("\n\n")[2],
+        "Listen on ipv6:  Connect to ipv4:\n\nAddress  Port  Address  Port\n",
+    ],
+)
+def test_what_is_known_and_not_judged(text: str) -> None:
+    state = "C:\\>netsh interface isatap show state\nISATAP State : enabled\n\nMore:\n\n"
+    (machine,) = bundle.read_pasted(state + text)
+    assert not any(one.ipv6 for one in machine.interfaces)
+    assert all(words.endswith("nothing in it is judged") for words in machine.unread)
+
+
+def test_a_lifetime_of_zero_is_no_default_router() -> None:
+    text = """on the DA server:
+C:\\>netsh interface ipv6 show interface 14
+
+Interface isatap.corp.example Parameters
+----------------------------------------------
+IfLuid                             : tunnel_4
+IfIndex                            : 14
+Forwarding                         : enabled
+Advertising                        : enabled
+Advertised Router Lifetime         : {} seconds
+Advertise Default Route            : enabled
+"""
+    assert "SERVER-NO-DEFAULT" in found(bundle.read_pasted(text.format(0))[0])
+    assert "SERVER-NO-DEFAULT" not in found(bundle.read_pasted(text.format(1800))[0])

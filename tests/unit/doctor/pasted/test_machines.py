@@ -54,3 +54,10 @@ def test_a_role_gets_its_name_from_its_output() -> None:
         f"On the client:\n\n{ENGLISH}\n{STATE.format('enabled')}\nOn the server:\n{STATE.format('disabled')}"
     )
     assert states(text)["HELPDESK1"] == "enabled" and len(states(text)) == 2
+
+
+def test_a_name_behind_what_a_machine_is() -> None:
+    text = f"Here is my PC, HD-PC07:\n\n{STATE.format('enabled')}\nOn my laptop, LT-55, it stays off:\n\n"
+    text += STATE.format("disabled")
+    assert states(text) == {"HD-PC07": "enabled", "LT-55": "disabled"}
+    assert states(f"On my PC, RDP fails:\n\n{STATE.format('enabled')}") == {"pc in x": "enabled"}

@@ -114,6 +114,7 @@ CASES: dict[str, Callable[[], Facts]] = {
     "POLICY-LINK": lambda: Facts(
         "x", links=[Linked("a-guid", False, "gPLink")], policy_names={"a-guid": "ISATAP hosts"}
     ),
+    "POLICY-NOBODY": lambda: Facts("x", filtered=[Filtered("DA Clients", "nobody", "DA Clients: line")]),
     "POLICY-BLOCKED": lambda: Facts("x", blocked=[Seen((), "gPOptions 1")]),
     "POLICY-BEHIND": lambda: Facts("x", filtered=[Filtered("DA Clients", "behind", "line")]),
     "POLICY-DISABLED": lambda: Facts("x", filtered=[Filtered("DA Clients", "disabled", "line")]),
@@ -168,6 +169,19 @@ CASES: dict[str, Callable[[], Facts]] = {
         interfaces=[Interface("Office")],
         dns64_rules={"0FDEEC95": Seen((IPv6Address("fdaa:3456:789a:3333::1"),), "LocalAddress")},
     ),
+    "SERVER-OLD-ADDRESS": lambda: Facts(
+        "x",
+        role="server",
+        internal_prefix=Seen(IPv6Network("2002:836b:1:1::/64"), "InternalIPv6Prefix"),
+        interfaces=[Interface("Outside", ipv4=[IPv4Address("203.0.113.7")])],
+    ),
+    "NRPT-OLD-PREFIX": lambda: Facts(
+        "x",
+        role="client",
+        interfaces=[Interface("tunnel", "iphttps", ipv6=[IPv6Address("fd12:3456:789a:1000::9")])],
+        nrpt=[NrptRule(".corp.example", ("fdaa:3456:789a:3333::1",), "rule")],
+    ),
+    "FARM-NODE-DOWN": lambda: Facts("x", farm_nodes={"da2": Seen("stopped", "DA2: Stopped")}),
     "SERVER-OLD-PREFIX": lambda: Facts(
         "x",
         role="server",

@@ -6,7 +6,7 @@ import pytest
 
 from manageout.doctor.facts import Facts, Interface, Seen
 from tests.unit.doctor.bundles import CLIENT, MANAGER, changed, facts
-from tests.unit.doctor.judging import found
+from tests.unit.doctor.judging import found, pasted_all
 from tests.unit.doctor.rules.cases import NAME, alone, lookups, theme
 
 
@@ -67,3 +67,17 @@ def test_a_router_of_several_words_is_no_argument() -> None:
     assert "-Router ROUTER" in found(machine)["ISATAP-DISABLED"].remedy[0]
     machine.isatap_router = Seen("r.corp.example", "Router Name : r.corp.example")
     assert "-Router r.corp.example" in found(machine)["ISATAP-DISABLED"].remedy[0]
+
+
+OFF = "{}\n\nC:\\>netsh interface isatap show state\nISATAP State                           : {}\n"
+
+
+@pytest.mark.parametrize(("state", "code"), [("default", "ISATAP-DEFAULT"), ("disabled", "ISATAP-DISABLED")])
+@pytest.mark.parametrize(
+    ("words", "severity"),
+    [("ISATAP does not come up on this PC.", "error"), ("Managing out over ISATAP geht nicht.", "error"),
+     ("ISATAP is no longer used here, for the record:", "note"), ("We don't need ISATAP. All is well?", "note"),
+     ("An output of a PC.", "note")],
+)  # fmt: skip
+def test_off_is_a_fault_where_somebody_misses_it(state: str, code: str, words: str, severity: str) -> None:
+    assert pasted_all(OFF.format(words, state))[code].severity == severity

@@ -333,3 +333,29 @@ def test_a_policy_as_lgpo_prints_it(state: str, codes: set[str]) -> None:
     name = "Software\\Policies\\Microsoft\\Windows\\TCPIP\\v6Transition\nISATAP_{}\nSZ:{}\n"
     text = f"LGPO.exe /parse /m registry.pol\n\nComputer\n{name.format('State', state)}\n"
     assert set(pasted(f"{text}Computer\n{name.format('RouterName', 'mo.corp.example')}")) == codes
+
+
+GROUPS = """
+PS C:\\> Get-GPPermission -Name "{}" -All | ft Trustee,TrusteeType,Permission
+
+Trustee           TrusteeType    Permission
+-------           -----------    ----------
+Domain Admins     Group          GpoEditDeleteModifySecurity
+SG-Managers       Group          {}
+SYSTEM            WellKnownGroup GpoEditDeleteModifySecurity
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "permission", "told"),
+    [
+        ("ISATAP Managers", "GpoRead", True),
+        ("ISATAP Managers", "GpoApply", False),
+        ("Printers", "GpoRead", False),
+    ],
+)
+def test_a_policy_that_nobody_may_apply(name: str, permission: str, told: bool) -> None:
+    text = "PS C:\\> Get-GPO -Name x | fl DisplayName,GpoStatus\n\nDisplayName : x\nGpoStatus : AllSettingsEnabled\n"
+    found = pasted(text + GROUPS.format(name, permission))
+    assert ("POLICY-NOBODY" in found) == told
+    assert not told or found["POLICY-NOBODY"].remedy[0].startswith('Set-GPPermission -Name "ISATAP Managers"')

@@ -209,3 +209,54 @@ def test_a_public_address_inside_that_the_card_alone_shows(form: str) -> None:
 def test_a_single_card_is_no_inner_one() -> None:
     text = BY_CMDLET.replace("InternalInterface : Net1", "InternalInterface : Net0")
     assert "SERVER-PUBLIC-INSIDE" not in pasted(text.format(address="10.21.4.8"))
+
+
+MADE_OF = """
+PS DAEDGE> Get-RemoteAccess | fl InternalIPv6Prefix,LoadBalancing
+
+InternalIPv6Prefix : {{2002:836b:1:1::/64}}
+LoadBalancing      : {farm}
+
+PS DAEDGE> Get-NetIPAddress -AddressFamily IPv4 | ft InterfaceAlias,IPAddress
+
+InterfaceAlias IPAddress
+-------------- ---------
+Net0           {address}
+Net1           10.21.4.8
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "farm", "told"),
+    [("198.51.100.7", "Disabled", True), ("131.107.0.1", "Disabled", False), ("198.51.100.7", "Enabled", False),
+     ("10.21.9.8", "Disabled", False)],
+)  # fmt: skip
+def test_a_6to4_prefix_of_an_address_that_is_gone(address: str, farm: str, told: bool) -> None:
+    """Behind a balancer the address is the balancer's."""
+    found = pasted(MADE_OF.format(address=address, farm=farm))
+    assert ("SERVER-OLD-ADDRESS" in found) == told and "SERVER-NO-ISATAP" not in found
+
+
+TUNNEL = """
+C:\\>ipconfig
+
+Tunnel adapter iphttpsinterface:
+
+   IPv6 Address. . . . . . . . . . . : {now}:{subnet}:2c1f:aa01:9d4e:7b15
+"""
+FAILED = """
+PS C:\\> Resolve-DnsName fs1.corp.example
+Resolve-DnsName : fs1.corp.example : This operation returned because the timeout period expired
+    + FullyQualifiedErrorId : ERROR_TIMEOUT,Microsoft.DnsClient.Commands.ResolveDnsName
+"""
+
+
+@pytest.mark.parametrize(
+    ("now", "subnet", "more", "severity"),
+    [(NOW, "1000", FAILED, ["error"]), (NOW, "1000", "", ["warning"]), (OLD, "1000", FAILED, []),
+     (NOW, "d000", "", [])],
+)  # fmt: skip
+def test_a_client_whose_name_rules_are_old(now: str, subnet: str, more: str, severity: list[str]) -> None:
+    rules = NAMES.partition("C:")[2].join(["C:", ""]).format(prefix=OLD)
+    told = pasted(rules + TUNNEL.format(now=now, subnet=subnet) + more)
+    assert [one.severity for code, one in told.items() if code == "NRPT-OLD-PREFIX"] == severity

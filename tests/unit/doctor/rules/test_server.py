@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.doctor.bundles import CLIENT, SERVER, Bundle, changed, interface
-from tests.unit.doctor.judging import found, pasted
+from tests.unit.doctor.judging import found, pasted, pasted_all
 from tests.unit.doctor.rules.cases import (
     NAME,
     alone,
@@ -188,3 +188,99 @@ def test_the_address_that_the_routers_name_lacks_is_named() -> None:
     told = pasted(MARKED.format(third=""))["FARM-NLB-NAMES"]
     assert told.seen[-1] == "without 10.8.0.50" and "10.8.0.50" in told.remedy[0]
     assert "FARM-NLB-NAMES" not in pasted(MARKED.format(third="10.8.0.50"))
+
+
+NODES = """
+PS C:\\> Get-NlbCluster
+
+Name       IPAddress  SubnetMask    ClusterMode
+----       ---------  ----------    -----------
+DAFARM     10.21.4.20 255.255.255.0 UNICAST
+
+PS C:\\> Get-NlbClusterNode
+
+Name State              Interface HostID
+---- -----              --------- ------
+DA1  Converged(default) LAN       1
+DA2  {state}          LAN       2
+
+C:\\>nslookup da-isatap.corp.example
+Server:  dc7.corp.example
+Address:  10.21.0.10
+
+Name:    da-isatap.corp.example
+Addresses:  10.21.4.21
+          10.21.4.22
+          {third}
+"""
+
+
+@pytest.mark.parametrize(("state", "down"), [("Converged", False), ("Suspended", True), ("Stopped  ", True)])
+def test_a_node_that_takes_no_part(state: str, down: bool) -> None:
+    assert ("FARM-NODE-DOWN" in pasted(NODES.format(state=state, third="10.21.4.20"))) == down
+
+
+@pytest.mark.parametrize(("third", "missing"), [("10.21.4.20", False), ("10.21.4.23", True)])
+def test_the_virtual_address_is_the_clusters(third: str, missing: bool) -> None:
+    told = pasted(NODES.format(state="Converged", third=third))
+    assert ("FARM-NLB-NAMES" in told) == missing
+    assert not missing or "without 10.21.4.20" in told["FARM-NLB-NAMES"].seen
+
+
+BALANCED = """
+PS C:\\> Get-RemoteAccessLoadBalancerNode | fl
+
+ComputerName                : DA1.corp.example
+NodeState                   : Online
+InternalDedicatedIPAddress  : {10.21.4.21/255.255.255.0}
+
+ComputerName                : DA2.corp.example
+NodeState                   : STATE
+InternalDedicatedIPAddress  : {10.21.4.22/255.255.255.0}
+"""
+
+
+@pytest.mark.parametrize(("state", "down"), [("Online", False), ("Offline", True)])
+def test_nodes_of_remote_access(state: str, down: bool) -> None:
+    assert ("FARM-NODE-DOWN" in pasted(BALANCED.replace("STATE", state))) == down
+
+
+PICKED = """on the DA server:
+PS C:\\> Get-NetRoute -AddressFamily IPv6 | ? DestinationPrefix -like 'fd77*' | ft
+
+DestinationPrefix           InterfaceAlias      NextHop Publish
+-----------------           --------------      ------- -------
+fd77:4b19:a3c8:1::/64       isatap.corp.example ::      {}
+fd77:4b19:a3c8:1000::/64    IPHTTPSInterface    ::      Yes
+"""
+
+
+@pytest.mark.parametrize(("publish", "told"), [("No", True), ("Yes", False)])
+def test_a_route_that_somebody_has_picked_shows_whether_it_is_published(publish: str, told: bool) -> None:
+    assert ("SERVER-ROUTE-UNPUBLISHED" in pasted_all(PICKED.format(publish))) == told
+
+
+def test_a_route_that_somebody_has_not_picked_may_be_there() -> None:
+    text = PICKED.format("Yes").replace("fd77:4b19:a3c8:1::/64 ", "fd77:4b19:a3c8:1::/128")
+    assert "SERVER-ROUTE-UNPUBLISHED" not in pasted_all(text)
+
+
+UNPUBLISHED = """
+PS C:\\> Get-RemoteAccessHealth | ? Component -eq ISATAP | fl Component,HealthState,Heuristics
+
+Component   : ISATAP
+HealthState : {}
+Heuristics  : {{The ISATAP name is not published}}
+
+PS C:\\> Resolve-DnsName isatap.corp.example
+Resolve-DnsName : isatap.corp.example : DNS name does not exist
+    + FullyQualifiedErrorId : DNS_ERROR_RCODE_NAME_ERROR,Microsoft.DnsClient.Commands.ResolveDnsName
+"""
+
+
+@pytest.mark.parametrize(("state", "severity"), [("Error", "error"), ("OK", "warning")])
+def test_the_router_name_that_is_missing_is_why_isatap_is_ill(state: str, severity: str) -> None:
+    told = pasted(UNPUBLISHED.format(state))
+    assert next(iter(told)) == "SERVER-NAME-UNPUBLISHED"
+    assert told["SERVER-NAME-UNPUBLISHED"].severity == severity
+    assert state == "OK" or "(The ISATAP name is not published)" in told["SERVER-HEALTH"].seen[0]

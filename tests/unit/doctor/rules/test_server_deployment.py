@@ -6,7 +6,7 @@ import pytest
 
 from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.read.bundle import read_pasted
-from tests.unit.doctor.judging import pasted
+from tests.unit.doctor.judging import pasted, pasted_all
 
 SERVER = """
 PS C:\\> Get-RemoteAccess | fl InternetInterface, InternalInterface
@@ -299,3 +299,28 @@ def test_dns64_that_nobody_calls_a_server(state: str, only_a: bool, told: list[s
     text = f"PS C:\\> Get-NetDnsTransitionConfiguration\n\nState : {state}\nOnlySendAQuery : {only_a}\n"
     found = diagnose(read_pasted(text))
     assert [one.severity for one in found if one.code == "SERVER-DNS64-ONLY-A"] == told
+
+
+@pytest.mark.parametrize("command", ["Get-RemoteAccess", "Get-DANetworkLocationServer"])
+@pytest.mark.parametrize(("year", "ended"), [("2025", True), ("2027", False)])
+def test_the_location_servers_certificate_without_the_rest(command: str, year: str, ended: bool) -> None:
+    text = f"""PS C:\\> {command} | fl NlsLocation,NlsUrl,NlsCertificate,NlsReachability
+
+NlsLocation     : OnDaServer
+NlsUrl          : https://nls.marlin.example/
+NlsCertificate  : [Subject]
+                    CN=nls.marlin.example
+
+                  [Not Before]
+                    11/20/2023 9:00:00 AM
+
+                  [Not After]
+                    11/19/{year} 9:00:00 AM
+
+NlsReachability : Reachable
+
+PS C:\\> Get-Date
+
+Monday, November 30, 2026 10:12:44 AM
+"""
+    assert ("SERVER-CERTIFICATE-ENDED" in pasted_all(text)) == ended
