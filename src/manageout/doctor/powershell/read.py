@@ -12,7 +12,7 @@ from manageout.doctor.console.certificates import bare
 from manageout.doctor.facts import Facts, Filtered, HeldRecord, Lookup, Ping, PrefixPolicy, Reached, Seen
 from manageout.doctor.powershell import firewall
 from manageout.doctor.powershell.value import listed
-from manageout.doctor.read.sections import MAX_ITEMS, READERS, Readers, Row, add
+from manageout.doctor.read.sections import MAX_ITEMS, READERS, Readers, Row, add, each_route
 from manageout.windows.policies import ASSISTANT, CONNECTIVITY, TRANSITION
 from manageout.windows.text import any_address, end_of
 
@@ -204,6 +204,11 @@ def _networks(facts: Facts, rows: Iterator[Row]) -> None:
         four, six = (str(row.get(f"IPv{version}Connectivity") or "") for version in (4, 6))
         if six == "Internet" and four in ("Disconnected", "NoTraffic"):
             facts.no_ipv4.append(f"Get-NetConnectionProfile: IPv4Connectivity {four}, IPv6Connectivity {six}")
+
+
+@_MORE.whole("someRoutes")
+def _some_routes(facts: Facts, rows: Iterator[Row]) -> None:
+    facts.some_routes = list(each_route(facts, rows))
 
 
 @_MORE.whole("defaults")

@@ -137,7 +137,7 @@ def _addresses(facts: Facts, row: Row) -> None:
 
 @READERS.whole("routes")
 def _routes(facts: Facts, rows: Iterator[Row]) -> None:
-    facts.routes = list(_each_route(facts, rows))
+    facts.routes = list(each_route(facts, rows))
     for route in facts.routes:
         interface = facts.interface(route.interface)
         known = interface.gateways if interface is not None else []
@@ -145,12 +145,8 @@ def _routes(facts: Facts, rows: Iterator[Row]) -> None:
             known.append(route.next_hop)
 
 
-@READERS.whole("someRoutes")
-def _some_routes(facts: Facts, rows: Iterator[Row]) -> None:
-    facts.some_routes = list(_each_route(facts, rows))
-
-
-def _each_route(facts: Facts, rows: Iterator[Row]) -> Iterator[model.WindowsRoute]:
+def each_route(facts: Facts, rows: Iterator[Row]) -> Iterator[model.WindowsRoute]:
+    """Rows of Get-NetRoute as routes."""
     for row in rows:
         prefix = IPv6Network(str(row["DestinationPrefix"]), strict=False)
         hop = IPv6Address(str(row.get("NextHop") or "::").partition("%")[0])

@@ -133,22 +133,6 @@ def test_an_empty_store_of_certutil() -> None:
     assert failed.held is None and failed.unread
 
 
-RULE = (
-    "Name        : {%s}\nDisplayName : DNS\nEnabled     : True\nDirection   : Inbound\nAction      : Allow\n"
-)
-SCOPE = "\n\nLocalAddress  : fd90:7d1c:22e4:3333::1\nRemoteAddress : Any\n\n"
-
-
-def test_rules_of_dns64_need_no_ports() -> None:
-    own = RULE % "0FDEEC95-1EA6-4042-8BA6-6EF5336DE91A" + SCOPE
-    command = "PS C:\\> Get-NetFirewallRule | % { $_ | fl; $_ | Get-NetFirewallAddressFilter | fl }\n\n"
-    machine = one(command + own)
-    assert machine.dns64_rules and not machine.unread
-    another = RULE % "11111111-1EA6-4042-8BA6-6EF5336DE91A" + SCOPE.replace("3333::1", "12::1")
-    (told,) = one(command + own + another).unread
-    assert "without its ports;" in told and "AddressFilter" not in told
-
-
 def test_every_entry_point_is_kept() -> None:
     text = "PS> foreach($e in 'Lyon','Madrid'){Get-RemoteAccess -EntrypointName $e | fl}\n\n"
     for name, balancing, prefix in (("Lyon", "Enabled", "1000::/59"), ("Madrid", "Disabled", "1010::/64")):
