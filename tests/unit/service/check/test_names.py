@@ -10,16 +10,9 @@ from hypothesis import strategies as st
 
 from manageout.service.check.names import names, overlap
 from manageout.site.tables.site import parse
+from tests.tools import site_file
 
-SITE = """
-[site]
-prefix = "fd12:3456:789a::/48"
-domain = "corp.example"
-[gateway]
-certificate = "/c"
-key = "/k"
-client_ca = "/ca"
-"""
+SITE = site_file.SITE + site_file.DOMAIN + site_file.GATEWAY
 
 
 def found(more: str = "", allow: str = '["*.corp.example", "kiosk"]') -> list[str]:
@@ -61,7 +54,7 @@ def test_an_address_that_is_promised_to_nobody() -> None:
 
 
 def test_where_clients_have_no_names_nothing_is_said_of_them() -> None:
-    text = SITE.replace('client_ca = "/ca"', 'authentication = "none"')
+    text = SITE.replace('client_ca = "ca"', 'authentication = "none"')
     assert list(names(parse(text + rule("CN=a")))) == []
     router = '[site]\nprefix = "fd12:3456:789a::/48"\n[isatap]\nlocators = ["10.0.0.1"]\n'
     assert list(names(parse(router))) == []

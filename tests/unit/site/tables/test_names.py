@@ -10,16 +10,9 @@ from manageout.errors import ConfigError
 from manageout.site.contradictions import contradictions
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
+from tests.tools import site_file
 
-GATEWAY = """
-[site]
-prefix = "fd12:3456:789a::/48"
-domain = "corp.example"
-[gateway]
-certificate = "/etc/manageout/gateway.pem"
-key = "/etc/manageout/gateway.key"
-client_ca = "/etc/manageout/ca.pem"
-"""
+GATEWAY = site_file.SITE + site_file.DOMAIN + site_file.GATEWAY
 DNS64 = '[dns64]\nupstreams = ["10.0.0.10"]\n'
 
 
