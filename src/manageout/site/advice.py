@@ -30,10 +30,8 @@ def new_prefix() -> IPv6Network:
 def advice(site: Site, plan: Plan) -> list[Section]:
     """Every section that concerns ``site``."""
     table = toml_of("manageout.site", "advice.toml")
-    values, cases = (
-        _values(site, plan),
-        {**_of_both(site), **_of_isatap(site, plan), **_of_gateway(site, plan)},
-    )
+    values = _values(site, plan)
+    cases = {**_of_both(site), **_of_isatap(site, plan), **_of_gateway(site, plan)}
     sections = []
     for section in table["sections"]:
         lines = [

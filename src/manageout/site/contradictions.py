@@ -1,7 +1,7 @@
 """A site file as a whole: read, derive the plan, and hold the one against the other."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path
 
@@ -27,15 +27,7 @@ def read_site(file: Path) -> tuple[Site, Plan]:
 
 def contradictions(site: Site, derived: Plan) -> list[Fault]:
     """What cannot be together although each value is right by itself."""
-    checks: list[Callable[[Site, Plan], Iterator[Fault]]] = [
-        _prefixes,
-        _gateway,
-        _isatap,
-        _translation,
-        _explicit_mappings,
-        _names,
-        _managers,
-    ]
+    checks = (_prefixes, _gateway, _isatap, _translation, _explicit_mappings, _names, _managers)
     return [fault for check in checks for fault in check(site, derived)]
 
 

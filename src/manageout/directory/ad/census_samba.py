@@ -77,14 +77,8 @@ def records(domain: Any) -> tuple[list[list[str]], list[str]]:
     found: list[list[str]] = []
     zones: list[str] = []
     root = str(domain.db.get_root_basedn())
-    places = dict.fromkeys(
-        [
-            f"DC=DomainDnsZones,{domain.base}",
-            f"DC=ForestDnsZones,{root}",
-            f"CN=MicrosoftDNS,CN=System,{domain.base}",
-        ]
-    )
-    for place in places:
+    places = [f"DC=DomainDnsZones,{domain.base}", f"DC=ForestDnsZones,{root}"]
+    for place in dict.fromkeys([*places, f"CN=MicrosoftDNS,CN=System,{domain.base}"]):
         for each in pages(domain, place, "(&(objectClass=dnsNode)(!(dNSTombstoned=TRUE)))", ["dnsRecord"]):
             zone = str(each.dn.get_component_value(1))
             if zone.startswith("..") or zone == "RootDNSServers":

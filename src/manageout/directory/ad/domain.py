@@ -1,9 +1,9 @@
 """A domain's group policies, through Samba's bindings in a process of their own."""
 
 import json
-import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import Any, NamedTuple, cast
 
 from manageout.directory.ad.state import Directory, DomainCensus, DomainState, Questions
@@ -54,13 +54,7 @@ class Domain(NamedTuple):
     def _ask(self, request: Mapping[str, object], say: Callable[[str], None]) -> object:
         who = {"domain": self.name, "server": self.server, "user": self.user, "password": self.password}
         try:
-            process = subprocess.Popen(
-                [PYTHON, "-I", str(_PROGRAM)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
+            process = Popen([PYTHON, "-I", str(_PROGRAM)], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True)
         except OSError as error:
             raise ManageoutError(f"{PYTHON}: {error.strerror}", "apt-get install python3-samba") from None
         with process:

@@ -147,17 +147,11 @@ def _read(wire: bytes, ring: Any) -> dns.message.Message:
         return dns.message.from_wire(wire, keyring=False)
     except dns.tsig.PeerError as error:
         raise SignerError("KERBEROS-REFUSED", f"the server does not agree on a key: {error}") from None
-    except _WRONG as error:
+    except (*_WRONG, dns.message.UnknownTSIGKey) as error:
         raise SignerError("KERBEROS-REFUSED", f"the server's signature is wrong: {error}") from None
 
 
-_WRONG = (
-    dns.tsig.BadSignature,
-    dns.tsig.BadTime,
-    dns.tsig.BadKey,
-    dns.tsig.BadAlgorithm,
-    dns.message.UnknownTSIGKey,
-)
+_WRONG = (dns.tsig.BadSignature, dns.tsig.BadTime, dns.tsig.BadKey, dns.tsig.BadAlgorithm)
 
 
 def _error(answer: dns.message.Message) -> dns.rcode.Rcode:

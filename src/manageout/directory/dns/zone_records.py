@@ -4,6 +4,7 @@ import re
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import NamedTuple
@@ -46,16 +47,9 @@ def transferred(zone: str, server: str, key: KeySigner | None = None) -> Iterato
     """By AXFR, message for message."""
     try:
         where = Server.parse(server)
-        messages = dns.query.xfr(
-            where.address,
-            zone,
-            timeout=10.0,
-            port=where.port,
-            keyring=key.keyring if key else None,
-            relativize=False,
-            lifetime=SECONDS,
-        )
-        for message in messages:
+        ring = key.keyring if key else None
+        asked = partial(dns.query.xfr, where.address, zone, port=where.port, keyring=ring)
+        for message in asked(timeout=10.0, relativize=False, lifetime=SECONDS):
             for rrset in message.answer:
                 if rrset.rdtype in _KINDS:
                     name = _text(rrset.name)

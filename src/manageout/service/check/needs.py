@@ -26,20 +26,14 @@ def needs(site: Site) -> Iterator[Remark]:
 
 def restart(site: Site, roles: frozenset[str]) -> Iterator[Remark]:
     """Tables that the running daemon does not serve yet, or still does; ``roles``: by its status, empty if unknown."""
-    for table, served in _ROLES.items() if roles else ():
-        wanted, there = getattr(site, table) is not None, bool(roles & served)
+    for table in ("gateway", "isatap", "translation", "dns64", "names") if roles else ():
+        wanted, there = getattr(site, table) is not None, bool(roles & _ROLES.get(table, {table}))
         if wanted != there:
             yield remark("table-new" if wanted else "table-gone", table=table)
 
 
-_ROLES = {
-    "gateway": frozenset({"iphttps"}),
-    "isatap": frozenset({"isatap"}),
-    "translation": frozenset({"translation"}),
-    "dns64": frozenset({"dns64"}),
-    "names": frozenset({"names", "router-name"}),
-}
-"""Table -> the daemon's roles of it, any of which shows that it is served."""
+_ROLES = {"gateway": {"iphttps"}, "names": {"names", "router-name"}}
+"""Table -> the daemon's roles of it, any of which shows that it is served; of others the one of the same name."""
 
 
 def _samba() -> bool:

@@ -145,15 +145,8 @@ class _Daemon:
 
     async def run(self) -> None:
         """Until told to stop."""
-        await serve(
-            self._roles,
-            self._runtime,
-            self._netlink,
-            self._about,
-            kept=privileges.DAEMON,
-            metrics=self._site.daemon.metrics,
-            reload=self.reload,
-        )
+        what = (self._roles, self._runtime, self._netlink, self._about)
+        await serve(*what, kept=privileges.DAEMON, metrics=self._site.daemon.metrics, reload=self.reload)
 
     def reload(self) -> None:
         """Read the file again; one that cannot be used leaves everything as it is."""

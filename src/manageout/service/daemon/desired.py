@@ -89,11 +89,9 @@ def without_rules(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Des
             routes.append(DesiredRoute(plan.isatap_prefix, site.gateway.isatap_router))
     if site.translation is not None:
         devices.append(Device(XLAT_DEVICE, XLAT_MTU, True, ()))
-        into4 = [*([plan.leases] if plan.leases else ()), *(each.ipv4 for each in site.translation.eam)]
-        routes += [
-            DesiredRoute(plan.nat64, dev=XLAT_DEVICE),
-            *(DesiredRoute(x, dev=XLAT_DEVICE) for x in into4),
-        ]
+        prefixes: list[IPv4Network | IPv6Network] = [plan.nat64, *([plan.leases] if plan.leases else ())]
+        prefixes += [each.ipv4 for each in site.translation.eam]
+        routes += [DesiredRoute(prefix, dev=XLAT_DEVICE) for prefix in prefixes]
         sysctls.append((guard.IPV4_FORWARDING, "1"))
         if around.proxy is not None:
             sysctls.append((f"net/ipv4/neigh/{around.proxy}/proxy_delay", "0"))

@@ -248,12 +248,7 @@ def _unmended(step: Step, why: str) -> Finding:
 def _overruled(routes: Iterable[tuple[DesiredRoute, KernelRoute | None]]) -> Iterator[Finding]:
     """Ours, and those that packets follow instead."""
     for ours, other in routes:
-        way = (
-            f"via {other.via} on {other.dev}"
-            if other and other.via
-            else f"on {other.dev}"
-            if other
-            else "nowhere"
-        )
+        way = f"on {other.dev}" if other else "nowhere"
+        way = f"via {other.via} {way}" if other and other.via else way
         about = f"{ours.prefix} overruled"
         yield finding("ROUTE-TAKEN.overruled", about, prefix=ours.prefix, way=way, ours=ours)

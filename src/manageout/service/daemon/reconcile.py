@@ -340,12 +340,9 @@ class Reconciler:
         """What this machine forwarded before us."""
         names = [link.name for link in self._netlink.links() if not link.name.startswith("mo-")]
         ipv4, ipv6 = (self._was(name) == "1" for name in (IPV4_FORWARDING, IPV6_FORWARDING))
-        touched = IPV4_FORWARDING in self._left.sysctls
-        devices4 = (
-            name
-            for name in names
-            if self._was(f"net/ipv4/conf/{name}/forwarding", "0" if touched else None) == "1"
-        )
+        unless_noted = "0" if IPV4_FORWARDING in self._left.sysctls else None
+        were = ((name, self._was(f"net/ipv4/conf/{name}/forwarding", unless_noted)) for name in names)
+        devices4 = (name for name, before in were if before == "1")
         devices6 = (name for name in names if sysctl.find(f"net/ipv6/conf/{name}/force_forwarding") == "1")
         return Router(ipv4, ipv6, () if ipv4 else tuple(devices4), () if ipv6 else tuple(devices6))
 
@@ -370,11 +367,7 @@ class Reconciler:
 
     def _unload(self) -> None:
         """After the parameters: where forwarding could not be turned off again, the guard stays."""
-        forwarding = [
-            (name, *self._left.sysctls[name])
-            for name in (IPV4_FORWARDING, IPV6_FORWARDING)
-            if name in self._left.sysctls
-        ]
+        forwarding = [(name, *self._left.sysctls[name]) for name in FORWARDING if name in self._left.sysctls]
         still = any(before != ours and sysctl.find(name) == ours for name, before, ours in forwarding)
         self.rules.delete(guard=not still)
 

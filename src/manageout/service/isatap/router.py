@@ -172,11 +172,7 @@ class IsatapRouterService(Role):
     def _holders(self) -> list[NetworkLink]:
         """The devices that hold a locator."""
         locators = set(needed(self._site.isatap).locators)
-        return [
-            link
-            for link, addresses in self._netlink.holdings()
-            if any(address.ip in locators for address in addresses)
-        ]
+        return [link for link, held in self._netlink.holdings() if locators & {each.ip for each in held}]
 
     def _bind(self) -> None:
         """Where locators are in a VRF, hosts are reached by its routes; while their card is away, as before."""

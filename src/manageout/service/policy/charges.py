@@ -72,11 +72,8 @@ class Charges:
 
     def numbers(self) -> dict[bytes, int]:
         """What the map holds by what is known; no change of before remains to be made."""
-        self._kernel = {
-            address: self._numbers[payer]
-            for address, payer in self.connected.owners().items()
-            if len(address) == 16
-        }
+        owners = self.connected.owners().items()
+        self._kernel = {address: self._numbers[payer] for address, payer in owners if len(address) == 16}
         self._touched.clear()
         return dict(self._kernel)
 

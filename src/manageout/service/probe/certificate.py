@@ -48,14 +48,9 @@ def all_from_file(path: Path) -> list[Certificate]:
 
 def described(certificate: x509.Certificate, place: str) -> Certificate:
     """A certificate in words."""
-    return Certificate(
-        place,
-        names_of(certificate),
-        certificate.issuer.rfc4514_string(),
-        f"{certificate.serial_number:x}",
-        certificate.not_valid_before_utc.timestamp(),
-        certificate.not_valid_after_utc.timestamp(),
-    )
+    issuer, serial = certificate.issuer.rfc4514_string(), f"{certificate.serial_number:x}"
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return Certificate(place, names_of(certificate), issuer, serial, begins.timestamp(), ends.timestamp())
 
 
 def revocation_points(path: Path) -> list[str]:

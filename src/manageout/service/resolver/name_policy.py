@@ -328,10 +328,7 @@ class NamePolicyService(role.Role):
 
     def nat64(self) -> rows.Nat64Row:
         """For ``manageout address nat64``: the prefixes in use and where they come from."""
-        return {
-            "prefixes": [str(prefix) for prefix in self.discovery.prefixes],
-            "from": self.discovery.origin,
-        }
+        return {"prefixes": list(map(str, self.discovery.prefixes)), "from": self.discovery.origin}
 
     def status(self) -> rows.RoleStatus:
         """Short and flat."""
@@ -350,12 +347,8 @@ class NamePolicyService(role.Role):
             shown["exempt"] = list(applied.exempt)
             if self.stub.address:
                 shown["local_dns"] = list(self.stub.machine.local_servers)
-                questions = {
-                    "site": counts["site"],
-                    "local": counts["local"],
-                    "unanswered": counts["timeouts"],
-                }
-                shown["questions"] = questions
+                asked = {"site": counts["site"], "local": counts["local"]}
+                shown["questions"] = {**asked, "unanswered": counts["timeouts"]}
         if self.discovery.prefixes:
             shown["nat64"] = [str(prefix) for prefix in self.discovery.prefixes]
             shown["nat64_from"] = self.discovery.origin

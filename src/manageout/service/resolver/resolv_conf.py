@@ -220,12 +220,8 @@ class Guard:
         script = (
             'trap "" HUP INT TERM; read -r line || exec "$0" -m manageout.service.resolver.resolv_conf "$1"'
         )
-        self._shell = subprocess.Popen(
-            ["/bin/sh", "-c", script, sys.executable, os.fspath(path)],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
-            cwd="/",
-        )
+        command = ["/bin/sh", "-c", script, sys.executable, os.fspath(path)]
+        self._shell = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, cwd="/")
 
     def dismiss(self) -> None:
         """The file has been given back, or will be by somebody else."""

@@ -5,6 +5,7 @@ What is set belongs to the tunnel's link: it vanishes with the device, also when
 
 import asyncio
 import shutil
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,14 +62,9 @@ class Resolved:
 
 
 async def _run(*arguments: str) -> None:
+    command = ("resolvectl", *arguments)
     try:
-        process = await asyncio.create_subprocess_exec(
-            "resolvectl",
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE)
     except OSError as error:
         hint = "install systemd-resolved, or --resolver stub"
         raise ManageoutError(f"resolvectl: {error.strerror}", hint) from None

@@ -14,6 +14,7 @@ import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -152,13 +153,8 @@ class Database:
                 with closing(damaged):
                     rescued = _copy(damaged, db)
         self.aside, self.rescued = set_aside(self.path), rescued
-        log.error(
-            "%s is damaged (%s): set aside as %s, %d rows of it could be read and are kept",
-            self.path,
-            why,
-            self.aside.name,
-            self.rescued,
-        )
+        words = "%s is damaged (%s): set aside as %s, %d rows of it could be read and are kept"
+        log.error(words, self.path, why, self.aside.name, self.rescued)
         fresh.replace(self.path)
 
     def _read_only(self) -> bool:
@@ -259,21 +255,13 @@ class Database:
 
     def findings(self, code: str, consequence: str) -> Iterator[Finding]:
         """What somebody should look at. ``code``: what the codes begin with; ``consequence``: of a full disk."""
-        what, place = self.schema.what, self.path.parent
+        place, found = self.path.parent, partial(finding, store=code, things=self.schema.what)
         if self.refusal and not self.beside:
-            yield finding(
-                "{store}-NOT-STORED",
-                store=code,
-                things=what,
-                consequence=consequence,
-                refusal=self.refusal,
-                place=place,
-            )
+            yield found("{store}-NOT-STORED", consequence=consequence, refusal=self.refusal, place=place)
         if self.beside:
-            yield finding("{store}-NOT-KEPT", store=code, things=what, why=self.beside, place=place)
+            yield found("{store}-NOT-KEPT", why=self.beside, place=place)
         if self.aside is not None:
-            aside, rescued = self.aside, self.rescued
-            yield finding("{store}-UNREADABLE", store=code, things=what, rescued=rescued, aside=aside)
+            yield found("{store}-UNREADABLE", rescued=self.rescued, aside=self.aside)
 
     def close(self) -> None:
         """Fold the log into the file."""

@@ -54,12 +54,8 @@ class RegistryStore(Database):
 def _fits(row: HostRecord) -> bool:
     """Whether the registry has room for such numbers."""
     times = (row.first_seen, row.last_rs, row.last_packet, row.name_checked)
-    return (
-        len(row.v4) == 4
-        and 0 <= row.flags < 1 << 8
-        and all(0 <= moment < 1 << 32 for moment in times)
-        and min(row[5:9]) >= 0
-    )
+    room = all(0 <= moment < 1 << 32 for moment in times) and min(row[5:9]) >= 0
+    return len(row.v4) == 4 and 0 <= row.flags < 1 << 8 and room
 
 
 # --- Read by commands, and told by other routers --------------------------------------------------------

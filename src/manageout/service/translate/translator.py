@@ -235,13 +235,9 @@ class TranslatorService(role.Role, presence.Watcher):
 
 def _mappings(site: Site, plan: Plan, side: Ipv4Side) -> Mappings:
     table = needed(site.translation)
-    return Mappings(
-        plan.nat64,
-        own4=side.own.packed,
-        own6=plan.gateway_address.packed,
-        pool=plan.leases,
-        eam=[(entry.ipv4, entry.ipv6) for entry in table.eam],
-    )
+    own4, own6 = side.own.packed, plan.gateway_address.packed
+    eam = [(entry.ipv4, entry.ipv6) for entry in table.eam]
+    return Mappings(plan.nat64, own4=own4, own6=own6, pool=plan.leases, eam=eam)
 
 
 def _translator(mappings: Mappings) -> Translator:
