@@ -14,7 +14,6 @@ import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -255,13 +254,21 @@ class Database:
 
     def findings(self, code: str, consequence: str) -> Iterator[Finding]:
         """What somebody should look at. ``code``: what the codes begin with; ``consequence``: of a full disk."""
-        place, found = self.path.parent, partial(finding, store=code, things=self.schema.what)
+        what, place = self.schema.what, self.path.parent
         if self.refusal and not self.beside:
-            yield found("{store}-NOT-STORED", consequence=consequence, refusal=self.refusal, place=place)
+            yield finding(
+                "{store}-NOT-STORED",
+                store=code,
+                things=what,
+                consequence=consequence,
+                refusal=self.refusal,
+                place=place,
+            )
         if self.beside:
-            yield found("{store}-NOT-KEPT", why=self.beside, place=place)
+            yield finding("{store}-NOT-KEPT", store=code, things=what, why=self.beside, place=place)
         if self.aside is not None:
-            yield found("{store}-UNREADABLE", rescued=self.rescued, aside=self.aside)
+            aside, rescued = self.aside, self.rescued
+            yield finding("{store}-UNREADABLE", store=code, things=what, rescued=rescued, aside=aside)
 
     def close(self) -> None:
         """Fold the log into the file."""

@@ -81,7 +81,7 @@ def test_what_a_reload_does_not_change(tmp_path: Path, roles: tuple[str, ...], w
     assert all(severity == "note" and "restart" in remedy for severity, _, remedy in rows)
 
 
-def test_the_roles_are_those_that_the_daemon_shows() -> None:
+def test_the_roles_are_those_that_the_daemon_shows(tmp_path: Path) -> None:
     """By the classes' own names, which its status shows."""
     from manageout.service.dns64.dns64 import Dns64Service
     from manageout.service.iphttps.server import IpHttpsServerService
@@ -90,5 +90,9 @@ def test_the_roles_are_those_that_the_daemon_shows() -> None:
     from manageout.service.translate.translator import TranslatorService
 
     classes = (IpHttpsServerService, IsatapRouterService, TranslatorService, Dns64Service, NamesService)
-    known = frozenset.union(*check_needs._ROLES.values())
-    assert {each.name for each in classes} <= known
+
+    def told(*roles: str) -> list[str]:
+        return [message for _, message, _ in restart(site(tmp_path), frozenset(roles))]
+
+    for each in classes:
+        assert told("policy", each.name) != told("policy"), each.name
