@@ -70,16 +70,10 @@ def _samba_signed(wire: bytes, answer: dns.message.Message, update: dns.message.
         return False
     (additional,) = struct.unpack_from("!H", wire, 10)
     head = struct.pack("!H", tsig.original_id) + wire[2:10] + struct.pack("!H", additional - 1)
-    variables = b"".join(
-        (
-            record.name.to_digestable(dns.name.root),
-            struct.pack("!HI", 255, 0),
-            tsig.algorithm.to_digestable(dns.name.root),
-            struct.pack("!HIH", tsig.time_signed >> 32, tsig.time_signed & 0xFFFFFFFF, tsig.fudge),
-            struct.pack("!HH", tsig.error, len(tsig.other)),
-            tsig.other,
-        )
-    )
+    name, algorithm = (each.to_digestable(dns.name.root) for each in (record.name, tsig.algorithm))
+    signed = divmod(tsig.time_signed, 1 << 32)
+    facts = struct.pack("!HIHHH", *signed, tsig.fudge, tsig.error, len(tsig.other))
+    variables = name + struct.pack("!HI", 255, 0) + algorithm + facts + tsig.other
     try:
         key.secret.verify_signature((update.mac or b"") + head + wire[12:start] + variables, tsig.mac)
     except Exception:  # gssapi's own kinds, of a package that need not be there

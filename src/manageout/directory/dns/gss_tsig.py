@@ -16,9 +16,9 @@ import dns.name
 import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
-import dns.rdtypes.ANY.TKEY
 import dns.tsig
 import dns.update
+from dns.rdtypes.ANY.TKEY import TKEY
 
 from manageout.directory.dns.update import SignerError, over_tcp
 from manageout.directory.dns.zones import Place
@@ -32,6 +32,7 @@ LIFETIME = 3600.0
 MARGIN = 60.0
 """Seconds before its ticket's end at which a context is no longer used."""
 _SPNEGO = "1.3.6.1.5.5.2"
+_FLAGS = ("mutual_authentication", "replay_detection", "out_of_sequence_detection", "integrity")
 
 
 class KerberosSigner:
@@ -76,12 +77,7 @@ class KerberosSigner:
                 creds=self._credentials(),
                 usage="initiate",
                 mech=gssapi.OID.from_int_seq(_SPNEGO),
-                flags=[
-                    gssapi.RequirementFlag.mutual_authentication,
-                    gssapi.RequirementFlag.replay_detection,
-                    gssapi.RequirementFlag.out_of_sequence_detection,
-                    gssapi.RequirementFlag.integrity,
-                ],
+                flags=[getattr(gssapi.RequirementFlag, name) for name in _FLAGS],
             )
             return self._negotiate(context, place)
         except gssapi.exceptions.GSSError as error:
@@ -120,18 +116,10 @@ class KerberosSigner:
 
 def _tkey_query(name: dns.name.Name, token: bytes) -> dns.message.QueryMessage:
     query = dns.message.make_query(name, dns.rdatatype.TKEY, dns.rdataclass.ANY)
-    now = int(time.time())
-    data = dns.rdtypes.ANY.TKEY.TKEY(  # type: ignore[no-untyped-call]
-        dns.rdataclass.ANY,
-        dns.rdatatype.TKEY,
-        dns.name.from_text("gss-tsig."),
-        now,
-        now + int(LIFETIME),
-        dns.rdtypes.ANY.TKEY.TKEY.GSSAPI_NEGOTIATION,
-        dns.rcode.NOERROR,
-        token,
-        b"",
-    )
+    now, kind = int(time.time()), (dns.rdataclass.ANY, dns.rdatatype.TKEY)
+    lasts, mode = (now, now + int(LIFETIME)), TKEY.GSSAPI_NEGOTIATION
+    algorithm = dns.name.from_text("gss-tsig.")
+    data = TKEY(*kind, algorithm, *lasts, mode, dns.rcode.NOERROR, token, b"")  # type: ignore[no-untyped-call]
     rrset = query.find_rrset(
         query.additional, name, dns.rdataclass.ANY, dns.rdatatype.TKEY, create=True, force_unique=True
     )

@@ -19,13 +19,7 @@ _COMMENT = re.compile(r'("[^"]*")|//[^\n]*|#[^\n]*|/\*.*?\*/', re.S)
 _KEY = re.compile(r'key\s+"?([^"\s{]+)"?\s*\{(.*?)\}', re.S)
 _ALGORITHM = re.compile(r'algorithm\s+"?([A-Za-z0-9.-]+)"?\s*;')
 _SECRET = re.compile(r'secret\s+"?([A-Za-z0-9+/=\s]+)"?\s*;')
-_KNOWN = {
-    "hmac-sha1": dns.tsig.HMAC_SHA1,
-    "hmac-sha224": dns.tsig.HMAC_SHA224,
-    "hmac-sha256": dns.tsig.HMAC_SHA256,
-    "hmac-sha384": dns.tsig.HMAC_SHA384,
-    "hmac-sha512": dns.tsig.HMAC_SHA512,
-}
+_KNOWN = {f"hmac-sha{size}": dns.name.from_text(f"hmac-sha{size}") for size in (1, 224, 256, 384, 512)}
 
 
 class KeySigner:

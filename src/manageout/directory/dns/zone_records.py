@@ -97,11 +97,8 @@ def listed(text: str, zone: str) -> Iterator[ZoneRecord]:
     for line in text.splitlines():
         words = [word for word in re.split(r"[\s,;\"']+", line) if word]
         addresses = [address for word in words if (address := _address(word)) is not None]
-        names = [
-            word
-            for word in words
-            if _address(word) is None and re.fullmatch(r"[\w.-]*[a-zA-Z_][\w.-]*", word)
-        ]
+        others = [word for word in words if _address(word) is None]
+        names = [word for word in others if re.fullmatch(r"[\w.-]*[a-zA-Z_][\w.-]*", word)]
         name = names[0].lower().rstrip(".") if names else ""
         if name and "." not in name and zone:
             name = f"{name}.{zone}"

@@ -255,11 +255,8 @@ def _unreachable(host: Checked) -> Findings:
     """RFC 6052 3.1: nothing private under the Well-Known Prefix."""
     if host.site.translation is None or host.plan.nat64 != WELL_KNOWN_NAT64:
         return
-    private = [
-        each
-        for each in host.site.policy.intranet
-        if isinstance(each, IPv4Network) and not all(is_global(each[end].packed) for end in (0, -1))
-    ]
+    intranet4 = [each for each in host.site.policy.intranet if isinstance(each, IPv4Network)]
+    private = [each for each in intranet4 if not all(is_global(each[end].packed) for end in (0, -1))]
     if private:
         networks = ", ".join(map(str, private))
         yield remark("private-under-well-known", prefix=WELL_KNOWN_NAT64, networks=networks)

@@ -240,11 +240,10 @@ class _Daemon:
 
 def _refuse_restart_only(old: Site, new: Site) -> None:
     """Raise when something changed that only a restart can change."""
-    reasons = [
-        f"the [{table}] table was added or removed"
-        for table in ROLE_TABLES
-        if (getattr(old, table) is None) != (getattr(new, table) is None)
+    tables = [
+        table for table in ROLE_TABLES if (getattr(old, table) is None) != (getattr(new, table) is None)
     ]
+    reasons = [f"the [{table}] table was added or removed" for table in tables]
     reasons += [
         f"daemon.{key} changed" for key in FIXED if getattr(old.daemon, key) != getattr(new.daemon, key)
     ]

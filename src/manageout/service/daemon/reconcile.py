@@ -92,10 +92,8 @@ class Leftovers:
 
     def write(self, runtime: RuntimeDir) -> None:
         """Into the runtime directory."""
-        routes = [
-            [str(route.prefix), str(route.via) if route.via else None, route.dev]
-            for route in sorted(self.routes, key=str)
-        ]
+        ordered = sorted(self.routes, key=str)
+        routes = [[str(each.prefix), str(each.via) if each.via else None, each.dev] for each in ordered]
         something = self.sysctls or self.routes or self.filter
         left = {"sysctls": self.sysctls, "routes": routes, "filter": self.filter, "learnt": self.learnt}
         runtime.remember(left if something else {})

@@ -26,16 +26,9 @@ from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.site.tables.site import Site
 from manageout.site.tables.translation import TranslationTable
 
-REFUSALS: dict[Drop, str] = {
-    Drop.POLICY: "reject with icmpx admin-prohibited",
-    Drop.OUTSIDE: "reject with icmpx admin-prohibited",
-    Drop.HAIRPIN: "reject with icmpx admin-prohibited",
-    Drop.GATEWAY_SERVICE: "reject with icmpx admin-prohibited",
-    Drop.CONNECTION_LIMIT: "reject with icmpx admin-prohibited",
-    Drop.UNKNOWN_CLIENT: "drop",
-    Drop.WRONG_WAY: "drop",
-    Drop.FOREIGN: "drop",
-}
+_TOLD = (Drop.POLICY, Drop.OUTSIDE, Drop.HAIRPIN, Drop.GATEWAY_SERVICE, Drop.CONNECTION_LIMIT)
+_NOT_TOLD = (Drop.UNKNOWN_CLIENT, Drop.WRONG_WAY, Drop.FOREIGN)
+REFUSALS = dict.fromkeys(_TOLD, "reject with icmpx admin-prohibited") | dict.fromkeys(_NOT_TOLD, "drop")
 """Why the filter refuses, and how: whoever is what it says is told so, others are not."""
 _CONSTANTS = {
     "iphttps": IPHTTPS_DEVICE,
@@ -43,8 +36,6 @@ _CONSTANTS = {
     "xlat": XLAT_DEVICE,
     "refused_mark": f"{REFUSED_MARK:#x}",
     "probe_mark": f"{PROBE_MARK:#x}",
-    "errors6": "destination-unreachable, packet-too-big, time-exceeded, parameter-problem",
-    "errors4": "destination-unreachable, time-exceeded, parameter-problem",
     "astray": "fib saddr . iif oif missing goto refused_wrong_way",
     "mss": 1280 - 60,  # the MTU of the clients' link ([MS-IPHTTPS] 3.2.3.1) less the headers of IPv6 and TCP
     "limit": tracking.LIMIT,

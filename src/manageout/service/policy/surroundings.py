@@ -40,10 +40,7 @@ def surroundings(netlink: Netlink, site: Site, plan: Plan, seen: Surroundings = 
     """
     locators = set(site.isatap.locators) if site.isatap else set()
     holders = {
-        address.ip: link.name
-        for link, addresses in netlink.holdings()
-        for address in addresses
-        if address.ip in locators
+        each.ip: link.name for link, held in netlink.holdings() for each in held if each.ip in locators
     }
     found = locators == holders.keys() and "lo" not in holders.values()
     underlays = tuple(sorted(set(holders.values()))) if found else ()

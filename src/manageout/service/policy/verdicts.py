@@ -107,11 +107,8 @@ class Verdicts:
 
     def _changing(self, operands: Sequence[tuple[str, Any]], field: str) -> tuple[str, ...]:
         """The sets whose members change that rules compare with this ``field``."""
-        names = {
-            right[1:]
-            for each, right in operands
-            if each == field and isinstance(right, str) and right.startswith("@")
-        }
+        compared = (right for each, right in operands if each == field and isinstance(right, str))
+        names = {right[1:] for right in compared if right.startswith("@")}
         return tuple(sorted(names - self._fixed.keys()))
 
     def _judge(self, ends: Ends, iif: str, oif: str) -> bool:

@@ -21,6 +21,7 @@ from manageout.linux.packets.raw import Incoming
 from manageout.service.probe import rounds
 from manageout.service.probe.results import Echo, TcpAnswer
 from manageout.wire import icmpv6, ipv6, numbers, tcp
+from manageout.words import toml_of
 
 T = TypeVar("T")
 WAIT = 1.5
@@ -29,12 +30,6 @@ _MSS = b"\x02\x04\x04\xc4"  # 1220: what fits into the link's 1280 bytes
 
 # Ports and flags; the checksum of what our own clients send is often left for the last machine to compute.
 _TCP = struct.Struct("!HH9xB")
-_UNREACHABLE = {
-    icmpv6.NO_ROUTE: "no route",
-    icmpv6.PROHIBITED: "prohibited (a packet filter refuses)",
-    icmpv6.ADDRESS_UNREACHABLE: "address unreachable",
-    icmpv6.PORT_UNREACHABLE: "port unreachable (a packet filter refuses)",
-}
 
 
 class AsManager(NamedTuple):
@@ -111,7 +106,8 @@ def _is_about(found: icmpv6.Icmpv6, beginning: bytes) -> bool:
 def _words(found: icmpv6.Icmpv6) -> str:
     if found.type != icmpv6.DESTINATION_UNREACHABLE:
         return f"ICMPv6 type {found.type}"
-    return _UNREACHABLE.get(found.code, f"unreachable, code {found.code}")
+    words = toml_of("manageout.service.probe", "words.toml")["icmpv6"]
+    return str(words.get(str(found.code), f"unreachable, code {found.code}"))
 
 
 def _exchange(

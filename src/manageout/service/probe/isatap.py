@@ -18,18 +18,10 @@ from manageout.service.probe.results import AdvertisedPrefix, AdvertisedRoute, A
 from manageout.wire import icmpv4, ipv4, nd
 from manageout.wire.address import isatap_link_local
 from manageout.wire.numbers import PROTOCOL_41
+from manageout.words import toml_of
 
 WAIT, WAIT_FOR_HOST = 2.0, 1.5
 MAX_ROUTERS = 64
-
-_COMPLAINTS = {
-    icmpv4.HOST_UNREACHABLE: "host unreachable",
-    icmpv4.PROTOCOL_UNREACHABLE: "it does not speak protocol 41",
-    icmpv4.PORT_UNREACHABLE: "port unreachable (a packet filter refuses)",
-    9: "prohibited (a packet filter refuses)",
-    10: "prohibited (a packet filter refuses)",
-    icmpv4.PROHIBITED: "prohibited (a packet filter refuses)",
-}
 
 
 def solicit(
@@ -119,7 +111,8 @@ def _take(
 
 def _complaint(message: icmpv4.Icmpv4) -> str:
     if message.type == icmpv4.DESTINATION_UNREACHABLE:
-        return _COMPLAINTS.get(message.code, f"unreachable, code {message.code}")
+        words = toml_of("manageout.service.probe", "words.toml")["icmpv4"]
+        return str(words.get(str(message.code), f"unreachable, code {message.code}"))
     return "the packet went in a circle" if message.type == icmpv4.TIME_EXCEEDED else f"ICMP {message.type}"
 
 

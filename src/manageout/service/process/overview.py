@@ -185,7 +185,5 @@ class Overview:
     def _links(self) -> list[rows.LinkRow]:
         ours = [link for link in self._netlink.links() if link.name.startswith("mo-")]
         addresses = [[str(address) for address in self._netlink.addresses(link.name)] for link in ours]
-        return [
-            cast(rows.LinkRow, link._asdict() | {"addresses": held})
-            for link, held in zip(ours, addresses, strict=True)
-        ]
+        pairs = zip(ours, addresses, strict=True)
+        return [cast(rows.LinkRow, link._asdict() | {"addresses": held}) for link, held in pairs]

@@ -9,7 +9,7 @@ journal, not WAL, and belongs to the owner of the directory.
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -89,12 +89,16 @@ class RetireStore:
     def members(self) -> list[Member]:
         """The hosts that retire now."""
         rows = self._read("SELECT network, wave, since FROM members ORDER BY since, network")
-        return [Member(self._network(network), wave, since) for network, wave, since in rows]
+        return [
+            Member(self._read_as(IPv4Network, network, "network"), wave, since)
+            for network, wave, since in rows
+        ]
 
     def kept(self, prefix: str = "") -> dict[str, Any]:
         """What was kept for an undo, by key."""
         rows = self._read("SELECT key, value FROM kept ORDER BY key")
-        return {key: self._json(value) for key, value in rows if key.startswith(prefix)}
+        pairs = ((key, value) for key, value in rows if key.startswith(prefix))
+        return {key: self._read_as(json.loads, value, "JSON") for key, value in pairs}
 
     # Writing: each call is one transaction, on the disk when it returns.
 
@@ -120,10 +124,8 @@ class RetireStore:
             db.executemany("INSERT INTO found VALUES (?, ?, ?, ?)", texts)
             if members is not None:
                 db.execute("DELETE FROM members")
-                db.executemany(
-                    "INSERT OR REPLACE INTO members VALUES (?, ?, ?)",
-                    ((str(member.network), member.wave, member.since) for member in members),
-                )
+                chosen = ((str(member.network), member.wave, member.since) for member in members)
+                db.executemany("INSERT OR REPLACE INTO members VALUES (?, ?, ?)", chosen)
             db.execute(_SQL["prune"], (KEEP,))
         return LoggedStep(number or 0, step, phase, at, values[3], by, forced, dict(figures or {}))
 
@@ -147,23 +149,17 @@ class RetireStore:
             raise self._damaged(f"{_shortened(step)} to {_shortened(phase)} is no step") from None
         return LoggedStep(number, done, led, at, since, by, bool(forced), self._object(figures))
 
-    def _network(self, text: str) -> IPv4Network:
-        try:
-            return IPv4Network(text)
-        except ValueError:
-            raise self._damaged(f"{_shortened(text)} is no network") from None
-
     def _object(self, text: str) -> dict[str, Any]:
-        found = self._json(text)
+        found = self._read_as(json.loads, text, "JSON")
         if not isinstance(found, dict):
             raise self._damaged(f"{_shortened(text)} is no JSON object")
         return found
 
-    def _json(self, text: str) -> Any:
+    def _read_as(self, read: Callable[[str], Any], text: str, kind: str) -> Any:
         try:
-            return json.loads(text)
+            return read(text)
         except (ValueError, RecursionError):
-            raise self._damaged(f"{_shortened(text)} is no JSON") from None
+            raise self._damaged(f"{_shortened(text)} is no {kind}") from None
 
     def _damaged(self, what: str) -> ManageoutError:
         hint = "restore it from a backup; moved away, its steps and their undo are forgotten"

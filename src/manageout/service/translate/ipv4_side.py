@@ -35,12 +35,7 @@ def ipv4_side(netlink: Netlink, site: Site, plan: Plan) -> Ipv4Side:
         for link, addresses in netlink.holdings()
         if link.up and link.name != "lo" and link.name not in DEVICES
     ]
-    held = [
-        (link.name, address)
-        for link, addresses in holdings
-        for address in addresses
-        if isinstance(address, IPv4Interface)
-    ]
+    held = [(link.name, each) for link, has in holdings for each in has if isinstance(each, IPv4Interface)]
     connected: dict[str, tuple[IPv4Network, ...]] = {}
     for dev, address in held:
         if address.network.prefixlen < 31:

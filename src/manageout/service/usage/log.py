@@ -72,7 +72,9 @@ class UsageLog(Role):
                 self.ready.set()
                 if self._rows or time.monotonic() >= self._due:
                     self._due = time.monotonic() + HEARTBEAT
-                    await self._flush()
+                    rows, loop = self._rows.take(), asyncio.get_running_loop()
+                    if not await loop.run_in_executor(self._writer, self._write, rows):
+                        self._rows.give_back(rows)
                 await asyncio.sleep(FLUSH)
         finally:
             self.ready.clear()
@@ -176,11 +178,6 @@ class UsageLog(Role):
         return str(call.manager), str(call.way), name or call.client_address, protocol, connection.port
 
     # --- To disk ----------------------------------------------------------------------------------------
-
-    async def _flush(self) -> None:
-        rows = self._rows.take()
-        if not await asyncio.get_running_loop().run_in_executor(self._writer, self._write, rows):
-            self._rows.give_back(rows)
 
     def _write(self, rows: list[Usage]) -> bool:
         now = self._clock.now()  # steady: a clock that is set ahead must not make the present run longer
