@@ -1,7 +1,5 @@
 """Where DirectAccess puts its own addresses below a deployment's /48, unless somebody has chosen others."""
 
-from __future__ import annotations
-
 from ipaddress import IPv6Address, IPv6Network
 from typing import TypeGuard
 

@@ -21,23 +21,19 @@ def explain(code: str, as_json: bool) -> None:
         _of_the_daemon(code, as_json)
         return
     hidden_by = sorted(other.code for other in RULES.values() if rule.code in other.hides)
-    words = {"code": rule.code, "severity": rule.severity, "title": rule.title, "cause": rule.cause}
-    lists = {
-        "remedy": rule.steps(),
-        "hides": sorted(rule.hides),
-        "hidden_by": hidden_by,
-        "said": about(rule.code),
-    }
+    steps, hides, said = rule.steps(), sorted(rule.hides), about(rule.code)
     if as_json:
+        words = {"code": rule.code, "severity": rule.severity, "title": rule.title, "cause": rule.cause}
+        lists = {"remedy": steps, "hides": hides, "hidden_by": hidden_by, "said": said}
         click.echo(json.dumps(words | lists, indent=2))
         return
     click.echo(f"{rule.severity} {rule.code}: {rule.title}")
     click.echo(folded("cause", rule.cause))
-    for step in lists["remedy"]:
+    for step in steps:
         click.echo(f"  remedy  {step}")
-    for one in lists["said"]:
+    for one in said:
         click.echo(folded("said", one))
-    for label, codes in (("hence", lists["hides"]), ("unless", hidden_by)):
+    for label, codes in (("hence", hides), ("unless", hidden_by)):
         if codes:
             click.echo(folded(label, ", ".join(codes)))
 

@@ -1,7 +1,5 @@
 """Why a manager cannot reach a client: a rule for each way in which a hop fails (doctor/reach/hops.py)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from manageout.doctor.facts import Facts
