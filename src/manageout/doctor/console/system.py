@@ -71,7 +71,8 @@ def _absent(facts: Facts, part: Part, known: bool) -> bool:
     key, first = _key(_typed_key(part.command)), next(iter(part.lines), "")
     asked, sifted = _WANTED.search(part.command), "|" in part.command
     gone = _ABSENT.match(first) is not None and not _REFUSED.search(first)
-    if not key or not (gone or (sifted and not first) or (known and not asked)):
+    empty = not first and (sifted or not asked)
+    if not key or not (gone or empty or (known and not asked)):
         return False
     if gone or asked:
         name = (asked[1] or asked[2]) if asked else ""

@@ -39,6 +39,7 @@ _NOTHING = {
     "get-dnsclientnrptpolicy": "nrpt",
     "get-netipsecmainmodesa": "associations",
     "get-daconnectionstatus": "connection",
+    "get-netiphttpsconfiguration": "iphttpsConfiguration",
 }
 """Cmdlets that say something by printing nothing -> section."""
 

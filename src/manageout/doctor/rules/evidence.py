@@ -83,11 +83,9 @@ _LIKELY = re.compile(r"(?:nls|directaccess-nls|da-nls)[\w-]*\.")
 
 def locations(facts: Facts) -> set[str]:
     """The host of the location server, or where no URL is known the names that look like it."""
-    tried = (
-        {name for name, _ in facts.tcp}
-        | facts.tls.keys()
-        | {each for one in facts.store for each in names(one)}
-    )
+    tried = {name for name, _ in facts.tcp} | facts.tls.keys()
+    tried |= {one.name.lower().rstrip(".") for one in facts.lookups}
+    tried |= {each for one in facts.store for each in names(one)}
     return {location(facts)} if location(facts) else {name for name in tried if _LIKELY.match(name)}
 
 

@@ -122,9 +122,10 @@ def teredo(facts: Facts) -> Iterator[Case]:
 
 @rule("IPHTTPS-NO-URL")
 def no_url(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """The section was read and holds no URL."""
+    """The section was read and holds no URL, or the cmdlet printed nothing."""
     rules = [one for one in facts.nrpt or [] if one.direct and one.servers]
-    if rules and facts.iphttps_url is None and "iphttpsConfiguration" in facts.sections:
+    asked = "iphttpsConfiguration" in facts.sections or "get-netiphttpsconfiguration" in facts.nothing
+    if rules and facts.iphttps_url is None and asked:
         yield rules[0].quote, "Get-NetIPHttpsConfiguration: no URL"
 
 

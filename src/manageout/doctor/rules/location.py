@@ -126,11 +126,11 @@ def _zone(lookup: Lookup) -> str:
 
 @rule("LOCATION-NO-PING")
 def no_ping(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Probes are configured, and none of them is a PING."""
+    """Probes are configured, or were looked for, and none of them is a PING."""
     probes = rf"{ASSISTANT}\Probes".lower()
     names = {name: seen for (key, name), seen in facts.registry.items() if key == probes}
     if not any(name.startswith("ping:") for name in names):
-        yield quotes(*names.values())
+        yield (*quotes(*names.values()), *facts.lacks(probes, "ping:", listed=True))
 
 
 @rule("LOCATION-ASSISTANT")

@@ -50,9 +50,11 @@ def location_name(facts: Facts) -> Iterator[tuple[str, ...]]:
 
 @rule("NRPT-MISSING")
 def no_rules(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """A URL, outside, no rule."""
+    """A URL, outside, no rule; or rules without any server, though the tunnel is up."""
     if stated(facts.inside, False) and facts.iphttps_url is not None and facts.nrpt == []:
         yield quotes(facts.iphttps_url, facts.inside)
+    if facts.nrpt and not any(one.servers for one in facts.nrpt) and tunnel_up(facts):
+        yield quotes(facts.iphttps_status, *facts.nrpt)
 
 
 def _ipv4_only(texts: tuple[str, ...]) -> bool:

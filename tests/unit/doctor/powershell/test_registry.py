@@ -129,6 +129,8 @@ Get-ItemProperty : Cannot find path 'HKLM:\\...' because it does not exist.
         (f"PS C:\\> gp {DRIVE}\\TCPIP\\v6Transition\\IPHTTPS\\IPHTTPSInterface{THROWN_PATH}",
          {"LOCATION-NOT-SET-UP"}),
         (f"ISATAP does not come up.\n\nC:\\>reg query {POLICIES}\\TCPIP\\v6Transition{GONE}", {"ISATAP-DEFAULT"}),
+        (f"C:\\>reg query {POLICIES}\\NetworkConnectivityAssistant\\Probes\n\nC:\\>", {"LOCATION-NO-PING"}),
+        (f"C:\\>reg query {KEY} /v {VALUE}\nC:\\>", {"EVIDENCE"}),  # nobody has pasted what came
         (f"It is slow.\n\nC:\\>reg query {POLICIES}\\TCPIP\\v6Transition{GONE}", set()),
     ],
 )  # fmt: skip

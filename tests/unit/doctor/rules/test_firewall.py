@@ -306,3 +306,13 @@ RULE = f"Rule Name:                            RDP manage-out\n{'-' * 70}\n" + "
 )
 def test_a_rule_that_is_not_there_or_wants_ipsec(text: str, codes: set[str]) -> None:
     assert {one.code for one in pasted(text).values() if one.severity != "note"} == codes
+
+
+def test_the_firewall_of_a_machine_with_a_tunnel_is_off() -> None:
+    off = "PS C:\\> Get-NetFirewallProfile | ft Name,Enabled\n\nName    Enabled\n----    -------\n"
+    off += "Domain     True\nPrivate   False\nPublic    False\n\n"
+    tunnel = (
+        "PS C:\\> Get-NetIPHttpsState\n\nLastErrorCode   : 0x0\nInterfaceStatus : IPHTTPS interface active\n"
+    )
+    assert set(pasted(off + tunnel)) == {"FIREWALL-OFF"}
+    assert "FIREWALL-OFF" not in pasted(off) and not pasted(off.replace("False", " True") + tunnel)

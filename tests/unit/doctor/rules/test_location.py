@@ -280,3 +280,13 @@ def test_what_the_probes_name_must_be_without_the_policy(address: str, wrong: bo
     text += "----                                            ----   ---   -------    ---------\n"
     text += f"directaccess-corpconnectivityhost.corp.example  {kind:4}   600   Answer     {address}\n"
     assert {one.code for one in diagnose(read_pasted(text))} == ({"LOCATION-PROBE"} if wrong else set())
+
+
+@pytest.mark.parametrize(("address", "codes"), [("203.0.113.41", {"LOCATION-PUBLIC"}), ("10.1.0.40", set())])
+def test_a_page_by_its_name_alone_for_a_machine_that_believes_to_be_inside(
+    address: str, codes: set[str]
+) -> None:
+    text = "PS C:\\> Get-DAConnectionStatus\n\nStatus    : ConnectedLocally\nSubstatus : None\n\n"
+    text += "PS C:\\> Resolve-DnsName nls.example.net\n\nName             Type   TTL   Section    IPAddress\n"
+    text += f"----             ----   ---   -------    ---------\nnls.example.net  A      300   Answer     {address}\n"
+    assert {one.code for one in diagnose(read_pasted(text))} == codes

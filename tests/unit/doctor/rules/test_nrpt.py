@@ -90,3 +90,23 @@ def test_a_rule_that_counts_for_directaccess_alone_by_its_bit(options: str, code
     text = f"{key}\n    Version    REG_DWORD    0x1\n    ConfigOptions    REG_DWORD    {options}\n"
     text += "    Name    REG_MULTI_SZ    .corp.example\n    DirectAccessDNSServers    REG_SZ    fd12:8:1:3333::1\n"
     assert set(pasted(text)) == codes
+
+
+ACTIVE = (
+    "PS C:\\> Get-NetIPHttpsState\n\nLastErrorCode   : 0x0\nInterfaceStatus : IPHTTPS interface active\n\n"
+)
+EXEMPT = "PS C:\\> Get-DnsClientNrptPolicy\n\nNamespace              : {}\nDirectAccessDnsServers : {}\n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        (ACTIVE + EXEMPT.format("nls.corp.example", ""), {"NRPT-MISSING"}),
+        (EXEMPT.format("nls.corp.example", ""), set()),
+        (ACTIVE + EXEMPT.format(".corp.example", "fd12:8:1:3333::1"), set()),
+        ("PS C:\\> Get-NetIPHttpsConfiguration\nPS C:\\> \n" + EXEMPT.format(".corp.example", "fd12:8:1:3333::1"),
+         {"IPHTTPS-NO-URL"}),
+    ],
+)  # fmt: skip
+def test_rules_without_any_server_and_servers_without_a_gateway(text: str, codes: set[str]) -> None:
+    assert {code for code, one in pasted(text).items() if one.severity != "note"} == codes
