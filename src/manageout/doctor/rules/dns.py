@@ -83,6 +83,11 @@ def stale_isatap(facts: Facts) -> Iterator[Case]:
         if found:
             host, _, zone = name.partition(".")
             yield Case(tuple(words), {"NAME": host, "ZONE": zone.rstrip("."), "ADDRESS": found[0]})
+    for ping in facts.pings:
+        stale = isinstance(ping.address, IPv6Address) and embedded_isatap(ping.address.packed)
+        if ping.name and stale and not ping.answered and ping.address not in own:
+            host, _, zone = ping.name.partition(".")
+            yield Case((ping.quote,), {"NAME": host, "ZONE": zone.rstrip("."), "ADDRESS": ping.address})
     for record in facts.records:
         address = record.address
         if isinstance(address, IPv6Address) and embedded_isatap(address.packed) and address not in own:

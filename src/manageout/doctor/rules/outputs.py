@@ -212,7 +212,8 @@ def none(facts: Facts) -> Iterator[Case]:
     """The computer's store was listed, and is empty; a note where nothing says that IPsec or the connection fails, as
     managers need none, nor clients of the Kerberos proxy."""
     silent = facts.role != "manager" and stated(facts.ipsec, 0)
-    failed = facts.ike or facts.connection or silent or facts.role == "server"
+    refused = facts.iphttps_error is not None and facts.iphttps_error.value
+    failed = refused or facts.ike or facts.connection or silent or facts.role == "server"
     if facts.nothing.get("cert:my") and facts.held is not None:
         yield Case((facts.nothing["cert:my"],), severity=None if failed else "note")
 

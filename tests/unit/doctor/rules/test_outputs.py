@@ -359,3 +359,18 @@ def test_a_policy_that_nobody_may_apply(name: str, permission: str, told: bool) 
     found = pasted(text + GROUPS.format(name, permission))
     assert ("POLICY-NOBODY" in found) == told
     assert not told or found["POLICY-NOBODY"].remedy[0].startswith('Set-GPPermission -Name "ISATAP Managers"')
+
+
+def test_the_name_of_a_silent_ping_leads_to_an_isatap_address() -> None:
+    gone = f"fs3.corp.example [{SIX.replace(':1000:1c4e:8a02:5fd1:b377', ':1:0:5efe:10.0.1.20')}]"
+    assert set(pasted(PINGED.format("fs3", gone, TIMED_OUT))) == {"DNS-STALE-ISATAP"}
+    assert not pasted(PINGED.format("fs3", gone, f"Reply from {gone[18:-1]}: time=1ms"))
+
+
+def test_an_empty_store_is_why_iphttps_finds_no_certificate() -> None:
+    empty = 'C:\\>certutil -store my\nmy "Personal"\nCertUtil: -store command completed successfully.\n\n'
+    state = "PS C:\\> Get-NetIPHttpsState\n\nLastErrorCode   : 0x{}\nInterfaceStatus : no usable certificate(s) found\n"
+    assert {code: one.severity for code, one in pasted(empty + state.format("103")).items()} == {
+        "CERTIFICATE-NONE": "error"
+    }
+    assert pasted(empty + state.format("0"))["CERTIFICATE-NONE"].severity == "note"
