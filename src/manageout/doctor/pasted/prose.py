@@ -234,7 +234,11 @@ def build(lines: Iterable[str]) -> Seen[int] | None:
     Windows 11 without one is its first."""
     found: dict[int, str] = {}
     for line in lines:
-        spoken = [*_RELEASE.finditer(line)] if len(line) < MAX_LINE else []
+        low = line.lower()  # a search for words is quicker than the expression
+        hinted = (
+            "win" in low or "w1" in low or "version" in low or "release" in low or "h2" in low or "h1" in low
+        )
+        spoken = [*_RELEASE.finditer(line)] if hinted and len(line) < MAX_LINE else []
         for match in spoken:
             release = (match["of"] or match["alone"] or "").lower()
             number = RELEASES["11" if match["eleven"] else "10"].get(release, RELEASES["11"].get(release, 0))
