@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from manageout.directory.dns import zones
 from manageout.directory.dns.zones import Server, Unreachable, Zones
 
 
@@ -21,6 +22,7 @@ def test_servers(text: str, server: Server) -> None:
     assert Server.parse(text) == server
 
 
-def test_nobody_answers() -> None:
+def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zones, "TIMEOUT", 0.05)
     with pytest.raises(Unreachable):
         Zones(["127.0.0.54:5399"], []).place("laptop.corp.example")

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from manageout.directory.dns import zones
 from manageout.errors import ManageoutError
 from manageout.service.check import dns as check_dns
 from manageout.site.tables.site import Site, parse
+from tests.tools.site_file import DOMAIN, GATEWAY, SITE
 
 
 def site(text: str) -> Site:
-    head = '[site]\nprefix = "fd12:3456:789a::/48"\ndomain = "corp.example"\n'
-    gateway = '[gateway]\ncertificate = "/c.pem"\nkey = "/c.key"\nclient_ca = "/ca.pem"\n'
-    return parse(head + gateway + text)
+    return parse(SITE + DOMAIN + GATEWAY + text)
 
 
 def test_without_tables_there_is_nothing_to_check() -> None:
@@ -41,7 +41,8 @@ def test_a_key_file_that_is_not_there(tmp_path: Path) -> None:
         list(check_dns.updates(site(names)))
 
 
-def test_a_zone_that_cannot_be_looked_for() -> None:
+def test_a_zone_that_cannot_be_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zones, "TIMEOUT", 0.05)
     ((severity, message, remedy),) = check_dns.updates(site('[names]\nservers = ["127.0.0.1:1"]\n'))
     assert severity == "warning"
     assert "corp.example" in message
