@@ -148,10 +148,10 @@ class _Machine:
         if not judged:
             self.tell(f"{one.cmdlet}: known, nothing in it is judged")
             return
-        if one.section in (*_OF_INTERFACES, "routes", "someRoutes", "addresses") and not any(
-            one.row.get(n) for n in _WHICH
-        ):
-            one.row.update(_asked_for(one.section, command))
+        if one.section in (*_OF_INTERFACES, "routes", "someRoutes", "addresses"):
+            named = any(one.row.get(n) for n in _WHICH[2:])
+            asked = {} if named else _asked_for(one.section, command)
+            one.row.update({key: value for key, value in asked.items() if not one.row.get(key)})
         if one.section in _OF_INTERFACES and not any(one.row.get(name) for name in _WHICH):
             self.tell(f"{one.cmdlet}: not told of which interface: the command again with | Format-List *")
             return

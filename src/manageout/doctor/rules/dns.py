@@ -101,6 +101,8 @@ def native_names(facts: Facts) -> tuple[str, ...]:
     missed = {_plain(one) for one in looks if not one.addresses}
     spaces = [rule.namespace for where in around(facts) for rule in rules_known(where) if rule.servers]
     named = missed | {_plain(one) for one in looks if any(covers(space, _plain(one)) for space in spaces)}
+    if facts.told.six_only:
+        named |= {_plain(one) for one in looks if all(each.version == 6 for each in one.addresses)}
     pairs = [(one, address) for one in looks for address in one.addresses if _native(facts, address)]
     found = [one.quote for one, address in pairs if _plain(one) in named or of_intranets(address)]
     found += [one.quote for where in around(facts) for one in where.records if _native(facts, one.address)]

@@ -284,3 +284,40 @@ def test_the_router_name_that_is_missing_is_why_isatap_is_ill(state: str, severi
     assert next(iter(told)) == "SERVER-NAME-UNPUBLISHED"
     assert told["SERVER-NAME-UNPUBLISHED"].severity == severity
     assert state == "OK" or "(The ISATAP name is not published)" in told["SERVER-HEALTH"].seen[0]
+
+
+CUT = """on the DA server:
+PS C:\\> Get-NetIPInterface -InterfaceAlias IPHTTPSInterface -AddressFamily IPv6 | fl Forwarding,Advertising,ifIndex
+
+Forwarding  : {}
+Advertising : Enabled
+ifIndex     : 20
+"""
+
+
+@pytest.mark.parametrize(("state", "told"), [("Disabled", True), ("Enabled", False)])
+def test_the_interface_that_the_command_alone_names(state: str, told: bool) -> None:
+    assert ("SERVER-CLIENTS-CUT" in pasted_all(CUT.format(state))) == told
+
+
+SIX = """{words}
+
+PS C:\\> Get-NetDnsTransitionConfiguration | fl State,OnlySendAQuery
+
+State          : Enabled
+OnlySendAQuery : True
+
+C:\\>nslookup app6.corp.example 10.21.0.10
+Server:  dc7.corp.example
+Address:  10.21.0.10
+
+Name:    app6.corp.example
+Address:  2001:db8:77:20::15
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "severity"), [("Two v6-only servers are not found.", "error"), ("Hello.", "note")]
+)
+def test_servers_that_somebody_says_have_ipv6_alone(words: str, severity: str) -> None:
+    assert pasted_all(SIX.format(words=words))["SERVER-DNS64-ONLY-A"].severity == severity
