@@ -31,13 +31,13 @@ def advice(site: Site, plan: Plan) -> list[Section]:
     """Every section that concerns ``site``."""
     table = toml_of("manageout.site", "advice.toml")
     values = _values(site, plan)
-    cases = {**_of_both(site), **_of_isatap(site, plan), **_of_gateway(site, plan)}
+    facts, cases = _facts(site), {**_of_isatap(site, plan), **_of_gateway(site, plan)}
     sections = []
     for section in table["sections"]:
         lines = [
             (label.format(**values, **case), value.format(**values, **case))
             for block in section["blocks"]
-            for case in cases[block["case"]]
+            for case in (cases[block["case"]] if "case" in block else _once(_holds(block["when"], facts)))
             for label, value in block["lines"]
         ]
         sections.append(Section(section["title"], lines))
@@ -72,26 +72,19 @@ def _once(condition: object) -> list[Values]:
     return [{}] if condition else []
 
 
-def _of_both(site: Site) -> dict[str, list[Values]]:
-    """Cases of the roles together."""
-    isatap, gateway = site.isatap, site.gateway
+def _holds(when: str, facts: Mapping[str, bool]) -> bool:
+    return all(facts[fact.removeprefix("!")] != fact.startswith("!") for fact in when.split())
+
+
+def _facts(site: Site) -> dict[str, bool]:
+    isatap, gateway, translation = site.isatap, site.gateway, site.translation
     ways = bool(isatap and isatap.routes)
     routes = ways or bool(gateway and gateway.isatap_router)
-    return {
-        "always": _once(True),
-        "isatap": _once(isatap),
-        "gateway": _once(gateway),
-        "some_routes": _once(routes),
-        "unknown_way": _once(not routes and not gateway),
-        "gateway_alone": _once(not routes and gateway and not isatap),
-        "both_roles": _once(not routes and gateway and isatap),
-        "farms": _once(isatap or routes),
-        "behind_router": _once(not isatap and routes),
-        "both_with_others": _once(isatap and gateway and ways),
-        "both_alone": _once(isatap and gateway and not ways),
-        "router_apart": _once(isatap and not gateway and ways),
-        "router_of_nobody": _once(isatap and not gateway and not ways),
-    }
+    roles = {"isatap": isatap is not None, "gateway": gateway is not None, "farm": bool(isatap or routes)}
+    masquerade = translation is not None and translation.masquerade
+    leases = {"translation": translation is not None, "masquerade": masquerade}
+    leases["callable"] = translation is not None and not masquerade
+    return roles | leases | {"ways": ways, "routes": routes}
 
 
 def _of_isatap(site: Site, plan: Plan) -> dict[str, list[Values]]:
@@ -131,9 +124,5 @@ def _of_gateway(site: Site, plan: Plan) -> dict[str, list[Values]]:
     callable_ = translation is not None and not translation.masquerade
     return {
         "routes": routes,
-        "leases": _once(translation),
-        "masquerade": _once(translation and translation.masquerade),
         "callable": [{"via": isatap.locators[0] if isatap else "THIS-MACHINE"}] if callable_ else [],
-        "callable_by_gateway": _once(callable_ and not isatap),
-        "gateway_of_leases": _once(gateway and callable_),
     }

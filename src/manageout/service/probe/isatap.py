@@ -118,24 +118,15 @@ def _complaint(message: icmpv4.Icmpv4) -> str:
 
 def advertisement(source: bytes, message: nd.RouterAdvertisement) -> Advertisement:
     """A Router Advertisement in words."""
-    options = message.options
-    return Advertisement(
-        str(IPv6Address(source)),
-        message.router_lifetime,
-        message.preference.name.lower(),
-        next((option.mtu for option in options if isinstance(option, nd.Mtu)), None),
-        tuple(
-            AdvertisedPrefix(_network(o), o.valid, o.preferred, o.autonomous)
-            for o in options
-            if isinstance(o, nd.PrefixInformation)
-        ),
-        tuple(
-            AdvertisedRoute(_network(o), o.lifetime, o.preference.name.lower())
-            for o in options
-            if isinstance(o, nd.RouteInformation)
-        ),
-        tuple(_network(option) for option in options if isinstance(option, nd.Pref64)),
-    )
+    lifetime, preference = message.router_lifetime, message.preference.name.lower()
+    mtus = [each.mtu for each in message.options if isinstance(each, nd.Mtu)]
+    given = [each for each in message.options if isinstance(each, nd.PrefixInformation)]
+    prefixes = [AdvertisedPrefix(_network(o), o.valid, o.preferred, o.autonomous) for o in given]
+    ways = [each for each in message.options if isinstance(each, nd.RouteInformation)]
+    routes = [AdvertisedRoute(_network(o), o.lifetime, o.preference.name.lower()) for o in ways]
+    pref64 = [_network(each) for each in message.options if isinstance(each, nd.Pref64)]
+    found = (mtus[0] if mtus else None, tuple(prefixes), tuple(routes), tuple(pref64))
+    return Advertisement(str(IPv6Address(source)), lifetime, preference, *found)
 
 
 def _network(option: nd.PrefixInformation | nd.RouteInformation | nd.Pref64) -> str:
