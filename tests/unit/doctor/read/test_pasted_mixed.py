@@ -43,7 +43,11 @@ def test_what_is_wrong(name: str, codes: list[str]) -> None:
     assert sorted(one.code for one in judged(read(f"mixed/{name}")) if one.severity != "note") == codes
 
 
-KINDS = [part.partition("\n") for part in read("mixed/kinds").split("#### ")[1:]]
+KINDS = [
+    part.partition("\n")
+    for name in ("kinds", "client-kinds")
+    for part in read(f"mixed/{name}").split("#### ")[1:]
+]
 
 
 @pytest.mark.parametrize(("head", "text"), [(head, text) for head, _, text in KINDS])
