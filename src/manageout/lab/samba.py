@@ -68,11 +68,6 @@ def krb5_conf(node: str) -> Path:
     return _directory(node) / "krb5.conf"
 
 
-def sam(node: str) -> Path:
-    """The database of the directory, for ldbsearch."""
-    return _directory(node) / "private" / "sam.ldb"
-
-
 def _directory(node: str) -> Path:
     return network.directory(node) / "samba"
 

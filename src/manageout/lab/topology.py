@@ -79,11 +79,6 @@ class LabNode:
     """The segment behind whose address the node hides the others."""
     resolver: IPv4Address | None = None
 
-    @property
-    def address(self) -> IPv4Address:
-        """The address on the first port."""
-        return self.ports[0].address.ip
-
 
 @dataclass(frozen=True)
 class Topology:

@@ -27,10 +27,10 @@ def test_next_hops_are_neighbours(name: str) -> None:
 
 def test_the_named_addresses_are_those_of_the_nodes() -> None:
     single = topology("single")
-    assert single.node("helpdesk").address == module.HELPDESK
-    assert single.node("kiosk").address == module.KIOSK
-    assert single.node("dc").address == module.DNS_INTRANET
-    assert single.node("gateway").address == module.GATEWAY_PUBLIC
+    assert single.node("helpdesk").ports[0].address.ip == module.HELPDESK
+    assert single.node("kiosk").ports[0].address.ip == module.KIOSK
+    assert single.node("dc").ports[0].address.ip == module.DNS_INTRANET
+    assert single.node("gateway").ports[0].address.ip == module.GATEWAY_PUBLIC
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def test_a_domain_controller_that_is_lost_half_way(folder: Path) -> None:
     publishing = start_publishing(folder)
     assert publishing.stdout and publishing.stderr
     assert publishing.stdout.readline().startswith("writing ")
-    policies = samba.sam("dc").parents[1] / "state" / "sysvol" / DOMAIN / "Policies"
+    policies = samba.keytab("dc").parent / "state" / "sysvol" / DOMAIN / "Policies"
     deadline = time.monotonic() + 20
     while len(list(policies.iterdir())) == 2:  # the domain's own; without a pause, to be in time
         assert time.monotonic() < deadline

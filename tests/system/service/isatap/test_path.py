@@ -128,7 +128,7 @@ def test_fragments_on_the_way(lab: Lab, narrow_core: None, node: str) -> None:
     ],
 )
 def test_spoofs_are_refused(lab: Lab, sender: str, source: IPv6Address, reason: Drop) -> None:
-    key = (reason.label, str(lab.topology.node(sender).address))
+    key = (reason.label, str(lab.topology.node(sender).ports[0].address.ip))
     before = drops(lab.router).get(key, 0)
     with capture("laptop", IPHTTPS_DEVICE, "icmp6 and ip6[40] == 128") as file:
         inject.send(sender, lab.topology.router_locator, [echo(source, laptop())] * 7)
