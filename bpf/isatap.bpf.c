@@ -149,6 +149,8 @@ INLINE int judge_arriving(struct __sk_buff *skb, struct arrival *arrival)
 	reason = judge_inner(skb, site, inner, arrival);
 	if (reason)
 		return reason;
+	if (!is_guarded())
+		return UNGUARDED;
 	if (!is_registered(arrival->peer))
 		return SLOW;
 	arrival->amount = amount_of(skb, inner, length);
@@ -353,7 +355,7 @@ INLINE int enter_straight(struct __sk_buff *skb)
 	if (!decision || decision->out != config.tun_ifindex)
 		return SLOW;
 	hop_limit = inner->hop_limit - 1;
-	if (judge_leaving(skb, ETH_HEADER, &leaving)) /* for the kernel, and then tun_out, to say */
+	if (!is_guarded() || judge_leaving(skb, ETH_HEADER, &leaving)) /* for the kernel, and then tun_out, to say */
 		return SLOW;
 	answer = wrap(skb, ETH_HEADER, &leaving);
 	if (answer != SLOW)
@@ -395,6 +397,8 @@ SEC("tc") int tun_out(struct __sk_buff *skb)
 
 	if (skb->protocol != ETH_IPV6)
 		return SLOW;
+	if (!is_guarded())
+		return drop(skb, UNGUARDED, 0);
 	make_readable(skb, config.tun_header + INNER_SIZE + UPPER_SIZE);
 	reason = judge_leaving(skb, config.tun_header, &leaving);
 	if (reason > 0)

@@ -323,6 +323,8 @@ SEC("tc") int tun_out(struct __sk_buff *skb)
 	if (!site || (void *)(packet + 1) > (void *)(long)skb->data_end)
 		return SLOW;
 	version = packet[0] >> 4;
+	if (!is_guarded())
+		return drop(skb, config.tun_header, UNGUARDED);
 	if (version == 6) {
 		reason = judge6(skb, site, config.tun_header, &found);
 		/* Here, where the verifier still knows that this is the lease of a packet of IPv6 (before Linux 6.11). */
@@ -358,7 +360,7 @@ SEC("tc") int underlay_in(struct __sk_buff *skb)
 	make_readable(skb, ETH_HEADER + OUTER_SIZE + UPPER_SIZE);
 	packet = (void *)(long)skb->data + ETH_HEADER;
 	if ((void *)(packet + 1) > (void *)(long)skb->data_end || !in_pool(site, packet->destination) ||
-	    !may_be_direct(packet->protocol) || packet->ttl <= 2)
+	    !may_be_direct(packet->protocol) || packet->ttl <= 2 || !is_guarded())
 		return SLOW;
 	if (judge4(skb, site, ETH_HEADER, &found)) /* for the kernel, and then tun_out, to say */
 		return SLOW;

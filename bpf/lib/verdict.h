@@ -19,6 +19,7 @@ enum drop {
 	NO_NEIGHBOUR = 11,
 	NOT_FORWARDED = 12,
 	NOT_LOCATOR = 13,
+	UNGUARDED = 14,
 	TOO_BIG = 16,
 	ND_INVALID = 17,
 	RATE_LIMITED = 18,
@@ -53,6 +54,23 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } totals SEC(".maps");
+
+/* Until when, by CLOCK_MONOTONIC in ns, a control process vouches for what we do: programs may outlive theirs, but
+ * not for long. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} vouched SEC(".maps");
+
+INLINE bool is_guarded(void)
+{
+	__u32 zero = 0;
+	__u64 *until = bpf_map_lookup_elem(&vouched, &zero);
+
+	return until && bpf_ktime_get_coarse_ns() < *until;
+}
 
 /* Count a drop: exactly by its reason, and by its source in `sources`, a map of the program's own. */
 INLINE int drop_of(struct __sk_buff *skb, __u32 reason, void *sources, const void *source)

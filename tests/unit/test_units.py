@@ -8,7 +8,7 @@ import pytest
 
 UNITS = Path(__file__).parents[2] / "packaging" / "systemd"
 WRITABLE = {
-    "manageout": ["/proc/sys/net"],
+    "manageout": ["/proc/sys/net", "-/sys/fs/bpf"],
     "manageout-connect": ["/proc/sys/net", "-/etc/resolv.conf"],
     "manageout-join": ["/proc/sys/net"],
 }

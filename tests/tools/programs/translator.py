@@ -14,6 +14,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
+from manageout.linux.bpf import pins
 from manageout.linux.netlink.links import Netlink
 from manageout.service.daemon import daemon
 from manageout.service.daemon.reconcile import Reconciler
@@ -23,6 +24,7 @@ from manageout.service.process.logs import set_up_logging
 from manageout.service.process.loops import run_loop
 from manageout.service.process.presence import Client, Presence
 from manageout.service.process.runtime import RuntimeDir
+from manageout.service.process.succession import Succession
 from manageout.service.translate.translator import TranslatorService
 from manageout.site.contradictions import read_site
 from manageout.site.plan import XLAT_DEVICE
@@ -43,11 +45,18 @@ async def serve(
     connected: Presence,
     runtime: RuntimeDir,
     leases: list[str],
+    succession: Succession,
 ) -> None:
     """Until a signal."""
     loop, end = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
+
+    def follows() -> None:
+        succession.follows = True
+        end.set()
+
+    loop.add_signal_handler(signal.SIGUSR1, follows)
 
     def command() -> None:
         line = sys.stdin.readline().strip()
@@ -81,19 +90,21 @@ def main() -> None:
     site.daemon.state_dir.mkdir(exist_ok=True)
     with RuntimeDir(Path(directory)) as runtime, Netlink() as netlink:
         reconciler = Reconciler(netlink, runtime)
-        reconciler.undo()
+        wanted = daemon.desired_here(netlink, reconciler, site, plan)
+        reconciler.take_over(wanted)
+        succession = Succession(pins.opened(runtime.path) if site.daemon.orphan else None, site.daemon.orphan)
         try:
-            wanted = daemon.desired_here(netlink, reconciler, site, plan)
             reconciler.apply(replace(wanted, devices=wanted.devices[-1:]))
             connected = Presence()
-            role = TranslatorService(site, plan, reconciler.tuns[XLAT_DEVICE], netlink)
+            role = TranslatorService(site, plan, reconciler.tuns[XLAT_DEVICE], netlink, succession)
             policy = PolicyService(site, plan, reconciler.rules, connected)
             connected.watch(role)
             connected.watch(policy)
             policy.start()
-            run_loop(serve(role, policy, connected, runtime, leases))
+            run_loop(serve(role, policy, connected, runtime, leases, succession))
         finally:
-            reconciler.undo()
+            if not succession.follows:
+                reconciler.undo()
 
 
 if __name__ == "__main__":

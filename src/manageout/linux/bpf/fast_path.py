@@ -1,6 +1,8 @@
 """What both fast paths are: the programs of one object, at a TUN and at the devices beside it, and their maps.
 
-Nothing is pinned: the descriptors of this process hold it all, so it ends with the process.
+The descriptors of this process hold it all, so it ends with the process; but where :attr:`Setup.pins` is a directory
+the programs stay where they are attached, with their maps, and pass packets until nobody has vouched for them for
+:attr:`Setup.orphan` seconds. The next process puts its own programs, whose maps are filled by then, into their place.
 """
 
 from __future__ import annotations
@@ -9,14 +11,16 @@ import contextlib
 import fcntl
 import socket
 import struct
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 from typing import ClassVar, Self
 
 from manageout.errors import FastPathUnavailable
-from manageout.linux.bpf import libbpf
+from manageout.linux.bpf import libbpf, pins
 from manageout.linux.bpf.libbpf import Attachment, Map, Program
 from manageout.linux.host import sysctl
 from manageout.protocol.core.drops import Drop
@@ -28,6 +32,7 @@ _ARPHRD_ETHER = 1
 U32, U64 = struct.Struct("=I"), struct.Struct("=Q")
 ONLY = U32.pack(0)
 """The key of an array's only entry."""
+_ALWAYS = 2**64 - 1
 
 
 class Direct(IntEnum):
@@ -53,6 +58,10 @@ class Setup:
     """The kernel does not follow what goes directly."""
     tcx: bool = True
     """Attach by tcx where the kernel has it, else by clsact."""
+    pins: Path | None = None
+    """Where the attachments have their names, to outlive this process."""
+    orphan: float = 0.0
+    """With ``pins``: seconds from one :meth:`FastPath.vouch` to when nothing passes."""
     tun_header: int = 0
     """Bytes in front of IP at the TUN's egress: 14 for BPF_PROG_TEST_RUN."""
 
@@ -70,6 +79,7 @@ class FastPath(ABC):
         self.skipped = [name for ifindex, name in names.items() if ifindex not in self._underlays]
         self.direct = allowed(setup.untracked) if setup.direct and self._underlays else Direct.OFF
         self._attachments: list[Attachment] = []
+        self._names: set[str] = set()
 
     def _load(self, config: bytes, sizes: Mapping[str, int]) -> None:
         """``config``: the constants; ``sizes``: what the maps of this object's own may hold."""
@@ -81,17 +91,34 @@ class FastPath(ABC):
         """``fill`` the maps, then let packets come; ``at_underlays``: the programs that belong there."""
         try:
             fill()
+            self.vouch()
             self._put("tun_out", self._setup.tun)
             for name in at_underlays:
                 for ifindex in self._underlays:
                     self._put(name, ifindex)
+            if self._setup.pins is not None:
+                pins.keep_only(self._setup.pins, self.OBJECT, self._names)
         except BaseException:
             self.close()
             raise
 
     def _put(self, name: str, ifindex: int) -> None:
-        egress = name.endswith("_out")
-        self._attachments.append(Attachment(self.program(name), ifindex, egress, self._setup.tcx, self.SLOT))
+        pin = None
+        if self._setup.pins is not None:
+            self._names.add(called := pins.name(self.OBJECT, name, ifindex))
+            pin = self._setup.pins / called
+        made = Attachment(self.program(name), ifindex, pins.is_egress(name), self._setup.tcx, self.SLOT, pin)
+        self._attachments.append(made)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the programs will outlive this process."""
+        return all(attachment.kept for attachment in self._attachments)
+
+    def vouch(self) -> None:
+        """Somebody guards what the programs do: they may go on, for as long as :attr:`Setup.orphan` says."""
+        until = _ALWAYS if self._setup.pins is None else time.monotonic_ns() + int(self._setup.orphan * 1e9)
+        self._object.map("vouched").update(ONLY, U64.pack(until))
 
     @property
     def attached(self) -> bool:
@@ -129,6 +156,12 @@ class FastPath(ABC):
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def leave(self) -> None:
+        """Forget, but let them go on for the next process, as those that are :attr:`kept` do when this one dies."""
+        while self._attachments:
+            self._attachments.pop().leave()
+        self._object.close()
 
     def close(self) -> None:
         """Detach and forget."""

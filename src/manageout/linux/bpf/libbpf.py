@@ -1,22 +1,24 @@
 """A small binding of the system's ``libbpf.so.1``: objects, maps, programs, attachments.
 
 Blueprint and live thing are one type here, in this order: ``Object(data)`` -> ``resize`` and ``constants`` ->
-``load()`` -> maps, programs. Every descriptor belongs to this process, nothing is pinned: when the process
-ends, however it ends, tcx links and maps end with it.
+``load()`` -> maps, programs. Every descriptor belongs to this process: when it ends, however it ends, tcx links and
+maps end with it, but for what is pinned (:mod:`manageout.linux.bpf.pins`).
 
 Anything that fails raises :class:`FastPathUnavailable` with one line and a hint; the full log is in ``log``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes as c
 import errno
 import os
-import sys
+import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from manageout.errors import FastPathUnavailable
@@ -37,7 +39,7 @@ _PER_CPU = (5, 6, 10)  # BPF_MAP_TYPE_PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU_HASH
 _BATCH = 4096
 _NEEDED = {int(each) for each in (Capability.NET_ADMIN, Capability.BPF, Capability.PERFMON)}
 """CAP_PERFMON for arithmetic with pointers, which the verifier else refuses."""
-_LINK_INFO = 64
+_LINK_INFO, _LINK_TCX = 64, 11
 
 _PRINT = c.CFUNCTYPE(c.c_int, c.c_int, c.c_char_p, c.c_void_p)
 _int, _size, _u32 = c.c_int, c.c_size_t, c.c_uint32
@@ -174,28 +176,62 @@ class Program(NamedTuple):
 class Attachment:
     """A program on the ingress or egress of a device: tcx when the kernel has it (6.6), else clsact.
 
-    A tcx link lives in a descriptor and dies with the process. A clsact filter does not: it carries our handle,
-    so that the next start finds and replaces it. A queueing discipline that we made for it goes with the last
-    filter that we have on the device.
+    A tcx link lives in a descriptor and dies with the process, unless it has a ``pin``, a path in a BPF file system:
+    the next start finds it there and puts its own program into it, without a gap. A clsact filter stays by itself: it
+    carries our handle, so that the next start finds and replaces it; the pin then holds the program, and tells whose
+    filter it is. A queueing discipline that we made for it goes with the last filter that we have on the device.
     """
 
     _filters: ClassVar[Counter[int]] = Counter()
     _made: ClassVar[set[int]] = set()
 
     def __init__(
-        self, program: Program, ifindex: int, egress: bool, tcx: bool = True, slot: int = TUNNEL
+        self,
+        program: Program,
+        ifindex: int,
+        egress: bool,
+        tcx: bool = True,
+        slot: int = TUNNEL,
+        pin: Path | None = None,
     ) -> None:
-        self._slot = slot
+        self._slot, self._pin = slot, pin
         self._hook = _TcHook(c.sizeof(_TcHook), ifindex, _CLSACT_EGRESS if egress else _CLSACT_INGRESS)
         self.link = -1
+        self.kept = False
+        """Whether the next start will find it."""
         self._program_id = 0
-        remove_leftover(ifindex, egress, slot)
         where = BPF_TCX_EGRESS if egress else BPF_TCX_INGRESS
         if tcx:
-            self.link = _libbpf().bpf_link_create(program.fd, ifindex, where, None)
-        if self.link < 0:
+            self.link = self._adopted(program, where)
+            self.kept = self.link >= 0
+            if self.link < 0:
+                self.link = _libbpf().bpf_link_create(program.fd, ifindex, where, None)
+                self.kept = pin is not None and put_pin(self.link, pin)
+        if self.link >= 0:  # by now nothing is missed when the filter of before goes
+            remove_leftover(ifindex, egress, slot)
+        else:
             self._attach_clsact(program)
+            self.kept = pin is not None and put_pin(program.fd, pin)
         _log.clear()
+
+    def _adopted(self, program: Program, where: int) -> int:
+        """The link of an earlier process, at this place, with ``program`` in it now; -1 without one."""
+        if self._pin is None:
+            return -1
+        found = pinned(self._pin)
+        if found < 0:
+            return -1
+        if link_place(found) != (self._hook.ifindex, where) or _libbpf().bpf_link_update(
+            found, program.fd, None
+        ):
+            os.close(found)
+            return -1
+        return found
+
+    @property
+    def _qdisc(self) -> Path | None:
+        """Pinned where the queueing discipline is ours to remove."""
+        return self._pin.with_name(f"qdisc-{self._hook.ifindex}") if self._pin is not None else None
 
     def _attach_clsact(self, program: Program) -> None:
         both = _TcHook(c.sizeof(_TcHook), self._hook.ifindex, _CLSACT_INGRESS | _CLSACT_EGRESS)
@@ -203,6 +239,10 @@ class Attachment:
         if code not in (0, errno.EEXIST):
             raise _failure(f"{program.name} on device {self._hook.ifindex}", code)
         if code == 0:
+            self._made.add(self._hook.ifindex)
+            if self._qdisc is not None:
+                put_pin(program.fd, self._qdisc)
+        elif self._qdisc is not None and self._qdisc.exists():  # made by the process before us
             self._made.add(self._hook.ifindex)
         known_by = _TC_HANDLE + self._slot, _TC_PRIORITY + self._slot
         options = _TcOpts(c.sizeof(_TcOpts), program.fd, _TC_REPLACE, 0, *known_by)
@@ -221,18 +261,23 @@ class Attachment:
     def holds(self) -> bool:
         """Whether it is still there: others may detach it, and a device takes it along when it goes."""
         if self.link >= 0:
-            # struct bpf_link_info: of a link without device the ifindex is 0.
-            info, size = c.create_string_buffer(_LINK_INFO), _u32(_LINK_INFO)
-            code = _libbpf().bpf_obj_get_info_by_fd(self.link, info, c.byref(size))
-            return bool(code == 0 and int.from_bytes(info.raw[16:20], sys.byteorder) == self._hook.ifindex)
-        known_by = _TC_HANDLE + self._slot, _TC_PRIORITY + self._slot
-        options = _TcOpts(c.sizeof(_TcOpts), 0, 0, 0, *known_by)
-        code = _libbpf().bpf_tc_query(c.byref(self._hook), c.byref(options))
-        _log.clear()
-        return bool(code == 0 and options.prog_id == self._program_id)
+            place = link_place(self.link)
+            return place is not None and place[0] == self._hook.ifindex
+        egress = self._hook.point == _CLSACT_EGRESS
+        return _filter_program(self._hook.ifindex, egress, self._slot) == self._program_id
+
+    def leave(self) -> None:
+        """Forget it, and let it go on by its pin."""
+        if self.link >= 0:
+            os.close(self.link)
+            self.link = -1
+        else:
+            self._filters[self._hook.ifindex] -= 1
 
     def close(self) -> None:
         """Detach."""
+        if self._pin is not None:
+            unpin(self._pin)
         if self.link >= 0:
             os.close(self.link)
             self.link = -1
@@ -242,9 +287,78 @@ class Attachment:
         self._filters[ifindex] -= 1
         if ifindex in self._made and self._filters[ifindex] <= 0:
             self._made.discard(ifindex)
-            both = _TcHook(c.sizeof(_TcHook), ifindex, _CLSACT_INGRESS | _CLSACT_EGRESS)
-            _libbpf().bpf_tc_hook_destroy(c.byref(both))
+            if self._qdisc is not None:
+                unpin(self._qdisc)
+            remove_qdisc(ifindex)
         _log.clear()
+
+
+def put_pin(descriptor: int, pin: Path) -> bool:
+    """Give it a name, in the place of what has it; False when there is nothing to name, or no BPF file system."""
+    if descriptor < 0:
+        return False
+    unpin(pin)
+    failed = _libbpf().bpf_obj_pin(descriptor, os.fsencode(pin))
+    _log.clear()
+    return not failed
+
+
+def unpin(pin: Path) -> None:
+    """Take a name out of a BPF file system; its object goes with it unless somebody else holds it."""
+    with contextlib.suppress(OSError):
+        if pin.is_dir() and not pin.is_symlink():
+            pin.rmdir()
+        else:
+            pin.unlink()
+
+
+def pinned(pin: Path) -> int:
+    """A descriptor of what is pinned there; -1: nothing."""
+    found: int = _libbpf().bpf_obj_get(os.fsencode(pin))
+    _log.clear()
+    return found
+
+
+def link_place(descriptor: int) -> tuple[int, int] | None:
+    """(interface number, attach type) of a tcx link; 0 when its device has gone. None: it is something else."""
+    info, size = c.create_string_buffer(_LINK_INFO), _u32(_LINK_INFO)
+    code = _libbpf().bpf_obj_get_info_by_fd(descriptor, info, c.byref(size))
+    # struct bpf_link_info: type, id, prog_id; then struct tcx.
+    kind, _, _, _, ifindex, where = struct.unpack_from("=6I", info.raw)
+    return (ifindex, where) if code == 0 and kind == _LINK_TCX else None
+
+
+def in_place(pin: Path, ifindex: int, egress: bool, slot: int) -> bool:
+    """Whether what is pinned there, a tcx link or the program of a clsact filter of ours, is on that device."""
+    found = pinned(pin)
+    if found < 0:
+        return False
+    try:
+        if (place := link_place(found)) is not None:
+            return place == (ifindex, BPF_TCX_EGRESS if egress else BPF_TCX_INGRESS)
+        info, size = c.create_string_buffer(_LINK_INFO), _u32(_LINK_INFO)
+        # struct bpf_prog_info: type, id.
+        read = _libbpf().bpf_obj_get_info_by_fd(found, info, c.byref(size)) == 0
+        (number,) = struct.unpack_from("=I", info.raw, 4)
+        return read and bool(number == _filter_program(ifindex, egress, slot))
+    finally:
+        os.close(found)
+
+
+def _filter_program(ifindex: int, egress: bool, slot: int) -> int:
+    """The number of the program in our clsact filter on a device; 0 without one."""
+    hook = _TcHook(c.sizeof(_TcHook), ifindex, _CLSACT_EGRESS if egress else _CLSACT_INGRESS)
+    options = _TcOpts(c.sizeof(_TcOpts), 0, 0, 0, _TC_HANDLE + slot, _TC_PRIORITY + slot)
+    code = _libbpf().bpf_tc_query(c.byref(hook), c.byref(options))
+    _log.clear()
+    return int(options.prog_id) if code == 0 else 0
+
+
+def remove_qdisc(ifindex: int) -> None:
+    """Remove the clsact queueing discipline of a device, which was made for filters of ours."""
+    both = _TcHook(c.sizeof(_TcHook), ifindex, _CLSACT_INGRESS | _CLSACT_EGRESS)
+    _libbpf().bpf_tc_hook_destroy(c.byref(both))
+    _log.clear()
 
 
 def remove_leftover(ifindex: int, egress: bool, slot: int = TUNNEL) -> None:

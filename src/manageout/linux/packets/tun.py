@@ -1,8 +1,8 @@
 """A TUN device: the link that a protocol of ours serves from its file descriptor.
 
-``Tun.open`` creates the device (it vanishes with the descriptor) and sets it up so that the kernel sends
-nothing of its own into it: no generated link-local address, no router solicitation. Bringing it up, its
-addresses and its routes belong to netlink.
+``Tun.open`` creates the device (it vanishes with the descriptor, unless :meth:`Tun.persist` says not) and sets it
+up so that the kernel sends nothing of its own into it: no generated link-local address, no router solicitation.
+Bringing it up, its addresses and its routes belong to netlink.
 
 With ``vnet_hdr`` every packet has a 10-byte ``virtio_net_hdr`` in front. When offloads are on as well, the
 kernel hands over and accepts super-packets: up to 64 KiB of one TCP (or UDP) flow as a single packet.
@@ -31,6 +31,7 @@ TURN = 256 * 1024
 
 # include/uapi/linux/if_tun.h
 _TUNSETIFF = 0x400454CA
+_TUNSETPERSIST = 0x400454CB
 _TUNSETOFFLOAD = 0x400454D0
 _TUNSETVNETHDRSZ = 0x400454D8
 _IFF_TUN = 0x0001
@@ -65,18 +66,19 @@ class Tun:
         self.ifindex = ifindex
         self.vnet_hdr = vnet_hdr
         self.offloads = 0
+        self.persistent = False
 
     @classmethod
-    def open(cls, name: str, mtu: int, vnet_hdr: bool = False) -> Tun:
+    def open(cls, name: str, mtu: int, vnet_hdr: bool = False, adopt: bool = False) -> Tun:
         """Create the device ``name`` with ``mtu`` bytes, down and without addresses.
 
-        Raises :class:`NotPermitted` without CAP_NET_ADMIN, :class:`KernelError` when the name is taken or
-        the kernel has no TUN driver.
+        ``adopt``: one that an earlier process has left is taken as it is. Raises :class:`NotPermitted` without
+        CAP_NET_ADMIN, :class:`KernelError` when the name is taken or the kernel has no TUN driver.
         """
         if not 0 < len(name.encode()) < 16:
             raise KernelError(f"device name {name!r} is not of 1 to 15 characters", "choose a shorter one")
-        flags = _IFF_TUN | _IFF_NO_PI | _IFF_TUN_EXCL
-        flags |= _IFF_VNET_HDR if vnet_hdr else 0
+        flags = _IFF_TUN | _IFF_NO_PI
+        flags |= (0 if adopt else _IFF_TUN_EXCL) | (_IFF_VNET_HDR if vnet_hdr else 0)
         try:
             fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
@@ -86,11 +88,18 @@ class Tun:
             if vnet_hdr:
                 fcntl.ioctl(fd, _TUNSETVNETHDRSZ, struct.pack("i", VNET_HEADER))
             tun = cls(fd, name, socket.if_nametoindex(name), vnet_hdr, mtu)
-            _quieten(name, mtu)
+            tun.persistent = adopt
+            if not adopt:
+                _quieten(name, mtu)
         except OSError as error:
             os.close(fd)
             raise _create_error(name, error) from None
         return tun
+
+    @classmethod
+    def remove(cls, name: str) -> None:
+        """Remove a device that a process has left. Raises :class:`KernelError` while another one holds it."""
+        cls.open(name, 1280, vnet_hdr=True, adopt=True).close()
 
     def set_offloads(self, on: bool = True) -> bool:
         """Let the kernel pass super-packets (TSO, and USO where the kernel knows it); needs ``vnet_hdr``.
@@ -199,8 +208,16 @@ class Tun:
         except OSError as error:
             raise self._gone(error) from None
 
+    def persist(self, on: bool) -> None:
+        """Whether the device stays, without carrier but up, with addresses and routes, when this process ends."""
+        if self.fd >= 0 and on != self.persistent:
+            with contextlib.suppress(OSError):
+                fcntl.ioctl(self.fd, _TUNSETPERSIST, int(on))
+                self.persistent = on
+
     def close(self) -> None:
         """Close the descriptor; the device goes with it. May be called twice."""
+        self.persist(False)
         if self.fd >= 0:
             fd, self.fd = self.fd, -1
             os.close(fd)

@@ -46,6 +46,8 @@ class Drop(IntEnum):
     NO_NEIGHBOUR = 11, "no IPv4 tunnel end point for this destination"
     NOT_FORWARDED = 12, "destination is not behind this router"
     NOT_LOCATOR = 13, "IPv4 destination is not one of our locators"
+    # Both links' fast paths, never Python.
+    UNGUARDED = 14, "the daemon has been dead, or hung, for longer than daemon.orphan"
     # Slow path and Neighbour Discovery.
     TOO_BIG = 16, "larger than the link's MTU"
     ND_INVALID = 17, "Neighbour Discovery message that RFC 4861 says to discard"

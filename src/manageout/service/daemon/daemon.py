@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from manageout.errors import ConfigError, ManageoutError
+from manageout.linux.bpf import pins
 from manageout.linux.host import privileges, systemd
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.nft import program as nft
@@ -21,6 +22,7 @@ from manageout.service.daemon.desired import Desired, desired
 from manageout.service.daemon.kernel_watch import KernelWatch
 from manageout.service.daemon.reconcile import Reconciler, Step
 from manageout.service.daemon.roles import roles_of
+from manageout.service.policy import guard
 from manageout.service.policy.filter_managers import EMPTY, Contents
 from manageout.service.policy.policy import Mending, PolicyService
 from manageout.service.policy.surroundings import NOWHERE, Surroundings, surroundings
@@ -30,6 +32,7 @@ from manageout.service.process.loops import run_loop
 from manageout.service.process.role import Role
 from manageout.service.process.rows import About, ConfigFile, FileFault, RejectedFile
 from manageout.service.process.runtime import RuntimeDir
+from manageout.service.process.succession import Succession
 from manageout.site.contradictions import read_site
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
@@ -37,7 +40,7 @@ from manageout.words import said
 
 ROLE_TABLES = ("gateway", "isatap", "translation", "dns64", "names")
 """Tables that there is a role for."""
-FIXED = ("state_dir", "runtime_dir", "metrics", "fast_path")
+FIXED = ("state_dir", "runtime_dir", "metrics", "fast_path", "orphan")
 """Of ``[daemon]``: read at the start only."""
 
 log = logging.getLogger(__name__)
@@ -71,20 +74,32 @@ def run(file: Path, runtime_dir: Path | None = None) -> None:
     os.umask(0o027)  # what is known of clients is nobody else's to read, also without the systemd unit
     with RuntimeDir(runtime_dir or site.daemon.runtime_dir) as runtime, Netlink() as netlink:
         reconciler = Reconciler(netlink, runtime)
-        nft.trial(nft.TABLE, desired_here(netlink, reconciler, site, plan).filter)
+        wanted = desired_here(netlink, reconciler, site, plan)
+        nft.trial(nft.TABLE, wanted.filter)
+        succession = Succession()
         try:
             _stop_at_once()
-            reconciler.undo()  # what a killed daemon has left
+            reconciler.take_over(wanted)
+            succession = _succession(site, runtime)
             reconciler.gate.close(())
             torn = Contents(torn=runtime.torn)
             reconciler.apply(desired_here(netlink, reconciler, site, plan, torn))
             _make_state_dir(site.daemon.state_dir)
-            run_loop(_serve(file, site, plan, runtime, netlink, reconciler))
+            run_loop(_serve(file, site, plan, runtime, netlink, reconciler, succession))
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)  # a second one must not leave half of it
-            reconciler.undo()
-    log.info("stopped")
+            if not succession.follows:
+                reconciler.undo()
+    log.info("stopped; the next process finds everything in its place" if succession.follows else "stopped")
+
+
+def _succession(site: Site, runtime: RuntimeDir) -> Succession:
+    """What may outlive us; without a BPF file system it is nothing."""
+    found = pins.opened(runtime.path) if guard.keeps(site) else None
+    if found is None and guard.keeps(site):
+        log.warning("flows pause at a restart: no BPF file system (mount -t bpf bpf /sys/fs/bpf)")
+    return Succession(found, site.daemon.orphan)
 
 
 def _stop_at_once() -> None:
@@ -99,15 +114,21 @@ def _stop_at_once() -> None:
 
 
 async def _serve(
-    file: Path, site: Site, plan: Plan, runtime: RuntimeDir, netlink: Netlink, reconciler: Reconciler
+    file: Path,
+    site: Site,
+    plan: Plan,
+    runtime: RuntimeDir,
+    netlink: Netlink,
+    reconciler: Reconciler,
+    succession: Succession,
 ) -> None:
-    roles = roles_of(site, plan, reconciler.tuns, reconciler.rules, netlink, site.daemon.state_dir)
+    roles = roles_of(site, plan, reconciler, netlink, succession)
     policy = policy_of(roles)
     policy.torn = runtime.torn
     policy.start()
     reconciler.gate.open()
     reconciler.apply(desired_here(netlink, reconciler, site, plan), rules=False)
-    await _Daemon(file, site, plan, runtime, netlink, reconciler, roles).run()
+    await _Daemon(file, site, plan, runtime, netlink, reconciler, roles, succession).run()
 
 
 def policy_of(roles: Mapping[str, Role]) -> PolicyService:
@@ -129,12 +150,14 @@ class _Daemon:
         netlink: Netlink,
         reconciler: Reconciler,
         roles: dict[str, Role],
+        succession: Succession,
     ) -> None:
         self._file, self._site, self._plan = file, site, plan
         self._runtime, self._netlink, self._reconciler = runtime, netlink, reconciler
         self._loaded = time.time()
         self._rejected: RejectedFile | None = None
         self._roles = roles
+        self._succession = succession
         self._before = NOWHERE
         others = list(roles.values())
         roles["kernel"] = KernelWatch(
@@ -146,7 +169,8 @@ class _Daemon:
     async def run(self) -> None:
         """Until told to stop."""
         what = (self._roles, self._runtime, self._netlink, self._about)
-        await serve(*what, kept=privileges.DAEMON, metrics=self._site.daemon.metrics, reload=self.reload)
+        metrics, after = self._site.daemon.metrics, self._succession
+        await serve(*what, kept=privileges.DAEMON, metrics=metrics, reload=self.reload, succession=after)
 
     def reload(self) -> None:
         """Read the file again; one that cannot be used leaves everything as it is."""

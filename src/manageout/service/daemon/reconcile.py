@@ -3,7 +3,8 @@
 The order: devices (still down; taking their names proves that no other daemon runs here), packet filter,
 parameters, addresses, routes: nothing can pass before the rules stand. What must be undone outlives a SIGKILL in
 the runtime directory, so the next start or stop undoes it. Devices need no record: they vanish with the process
-that holds them.
+that holds them, but for those whose eBPF programs go on without it. These are taken over as they are, with all that the
+kernel holds for them, if what kept connections from beginning meanwhile still stands; else they are undone, too.
 """
 
 import contextlib
@@ -15,9 +16,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from ipaddress import IPv6Address, IPv6Network, ip_network
+from pathlib import Path
 from typing import NamedTuple, Self
 
 from manageout.errors import ManageoutError
+from manageout.linux.bpf import pins
+from manageout.linux.bpf.fast_path import names_of
 from manageout.linux.host import sysctl
 from manageout.linux.netlink import neighbours
 from manageout.linux.netlink.links import KERNEL, PROTO, Interface, KernelRoute, Netlink
@@ -27,7 +31,7 @@ from manageout.linux.nft.tables import GUARD_TABLE, TIMEOUTS_TABLE, RuleTables
 from manageout.linux.packets.tun import Tun
 from manageout.service.daemon.desired import Desired, DesiredRoute, Device
 from manageout.service.daemon.gate import Gate
-from manageout.service.policy.guard import IPV4_FORWARDING, IPV6_FORWARDING, Router
+from manageout.service.policy.guard import IPV4_FORWARDING, IPV6_FORWARDING, Router, stands
 from manageout.service.process.runtime import RuntimeDir
 from manageout.words import counted
 
@@ -114,9 +118,39 @@ class Reconciler:
         self._netlink = netlink
         self._runtime = runtime
         self._beside = beside
+        self._pins = pins.directory(runtime.path)
         self._left = Leftovers.read(runtime)
         if not self._left.sysctls and not beside:
             self._left = _by_the_guard(self.rules.guard()) or self._left
+
+    def take_over(self, desired: Desired) -> bool:
+        """Begin with what an earlier process has left; what cannot go on as it is, is undone. Whether it goes on."""
+        pins.sweep()
+        for each in pins.neighbours(self._pins):
+            self._end_dead(each)
+        left = self._outlived()
+        intact = self._left.filter and stands(self.rules.guard())
+        if left and not intact:  # what has begun meanwhile nobody has judged
+            self._runtime.tear()
+        if not left or not intact or not left <= {device.name for device in desired.devices}:
+            self.undo()
+            return False
+        log.info("going on with %s, which outlived the process before", ", ".join(sorted(left)))
+        return True
+
+    def _outlived(self) -> set[str]:
+        """Devices of ours that go on without a process."""
+        return {*names_of(pins.tuns(self._pins)).values()} - self.tuns.keys()
+
+    def _end_dead(self, instance: Path) -> None:
+        """Another instance, here, that nobody runs: as its devices can be taken, or are gone."""
+        try:
+            for name in names_of(pins.tuns(instance)).values():
+                Tun.remove(name)
+                log.info("removed device %s, left by an instance with another runtime directory", name)
+        except ManageoutError:
+            return
+        pins.remove(instance)
 
     def steps(self, desired: Desired, rules: bool = True) -> list[Step]:
         """What has to be done now, in order; reads the kernel, changes nothing. Without ``rules``: they stand."""
@@ -175,6 +209,7 @@ class Reconciler:
                 step.act()
             except ManageoutError as error:  # the rest must still be undone
                 log.warning("%s: %s", step.text, error.message)
+        pins.remove(self._pins)
         self.tuns = {}
         self._left = Leftovers(learnt=self._left.learnt)
         self._left.write(self._runtime)
@@ -233,7 +268,9 @@ class Reconciler:
     def _create_steps(self, desired: Desired) -> Iterator[Step]:
         for device in desired.devices:
             if not self._has(device):
-                yield Step(f"create device {device.name}, MTU {device.mtu}", partial(self._create, device))
+                text = f"device {device.name}, MTU {device.mtu}"
+                verb = "go on with" if device.name in self._outlived() else "create"
+                yield Step(f"{verb} {text}", partial(self._create, device))
 
     def _has(self, device: Device) -> bool:
         there = self._beside and self._netlink.index(device.name) is not None
@@ -241,7 +278,9 @@ class Reconciler:
 
     def _address_steps(self, desired: Desired) -> Iterator[Step]:
         for device in desired.devices:
-            have = set(self._netlink.addresses(device.name)) if self._has(device) else set()
+            # To add an address that is there takes its route away for a moment.
+            there = self._has(device) or device.name in self._outlived()
+            have = set(self._netlink.addresses(device.name)) if there else set()
             for gone in have - set(device.addresses):
                 yield self._address_step("remove", self._netlink.delete_address, device, gone)
             for address in device.addresses:
@@ -252,7 +291,8 @@ class Reconciler:
                 yield Step(f"bring {device.name} up, MTU {device.mtu}", up, StepKind.DEVICE, device.name)
 
     def _create(self, device: Device) -> None:
-        self.tuns[device.name] = Tun.open(device.name, device.mtu, device.vnet_hdr)
+        adopt = device.name in self._outlived()
+        self.tuns[device.name] = Tun.open(device.name, device.mtu, device.vnet_hdr, adopt)
         with contextlib.suppress(ManageoutError):  # where IPv6 is off for new devices
             sysctl.set(f"net/ipv6/conf/{device.name}/disable_ipv6", 0)
 
@@ -356,6 +396,8 @@ class Reconciler:
             yield Step(f"remove route {route}", partial(self._remove, route))
         for name, tun in self.tuns.items():
             yield Step(f"remove device {name}", tun.close)
+        for name in sorted(self._outlived()):
+            yield Step(f"remove device {name}", partial(Tun.remove, name))
         for name, (before, ours) in self._left.sysctls.items():
             # Somebody else may have changed it since; that is not ours to undo.
             if sysctl.find(name) == ours:

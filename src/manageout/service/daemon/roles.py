@@ -1,38 +1,36 @@
 """Which roles a site file names; each is imported only where it is."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from manageout.linux.netlink.links import Netlink
-from manageout.linux.nft.tables import RuleTables
-from manageout.linux.packets.tun import Tun
+from manageout.service.daemon.reconcile import Reconciler
 from manageout.service.process.presence import Presence
 from manageout.service.process.role import Role
+from manageout.service.process.succession import Succession
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, STOCK_DEVICE, XLAT_DEVICE, Plan
 from manageout.site.tables.site import Site
 
 
 def roles_of(
-    site: Site, plan: Plan, tuns: Mapping[str, Tun], rules: RuleTables, netlink: Netlink, state_dir: Path
+    site: Site, plan: Plan, kernel: Reconciler, netlink: Netlink, succession: Succession
 ) -> dict[str, Role]:
     """The roles of this machine by name, not yet running."""
     from manageout.service.policy.policy import PolicyService
     from manageout.service.usage.log import UsageLog
 
-    clients = Presence()
-    policy = PolicyService(site, plan, rules, clients)
+    tuns, state_dir, clients = kernel.tuns, site.daemon.state_dir, Presence()
+    policy = PolicyService(site, plan, kernel.rules, clients)
     roles: list[Role] = [policy, UsageLog(site, plan, state_dir, policy.call)]
     if site.translation is not None:
         from manageout.service.translate.translator import TranslatorService
 
-        translator = TranslatorService(site, plan, tuns[XLAT_DEVICE], netlink)
+        translator = TranslatorService(site, plan, tuns[XLAT_DEVICE], netlink, succession)
         roles.append(translator)
         clients.watch(translator)
     clients.watch(policy)
     if site.isatap is not None:
         from manageout.service.isatap.router import IsatapRouterService
 
-        roles.append(IsatapRouterService(site, plan, tuns[ISATAP_DEVICE], netlink, state_dir))
+        tun = tuns[ISATAP_DEVICE]
+        roles.append(IsatapRouterService(site, plan, tun, netlink, state_dir, succession))
     if site.isatap is not None and site.isatap.name and site.names is not None:
         from manageout.service.names.router_record_watch import RouterRecordWatch
 

@@ -25,6 +25,7 @@ from manageout.service.process.finding import Finding, finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.role import Role
 from manageout.service.process.rows import DropRow, HostRow, RoleStatus
+from manageout.service.process.succession import Succession
 from manageout.service.state.hosts import RegistryStore, host_row
 from manageout.site.plan import Plan
 from manageout.site.tables.site import IsatapTable, Site, needed
@@ -71,7 +72,16 @@ class IsatapRouterService(Role):
 
     name = "isatap"
 
-    def __init__(self, site: Site, plan: Plan, tun: Tun, netlink: Netlink, state_dir: Path) -> None:
+    def __init__(
+        self,
+        site: Site,
+        plan: Plan,
+        tun: Tun,
+        netlink: Netlink,
+        state_dir: Path,
+        succession: Succession | None = None,
+    ) -> None:
+        self._succession = succession or Succession()
         self._tun, self._netlink = tun, netlink
         self._site, isatap = site, needed(site.isatap)
         self._store = RegistryStore(state_dir)
@@ -86,7 +96,13 @@ class IsatapRouterService(Role):
         self._io = IsatapIo(self._machine, tun, isatap.mtu, self._after)
         self._writer = ThreadPoolExecutor(1, "isatap-registry")
         self._names = HostNames(self._registry)
-        self._fast = RoleFastPath("ISATAP", self._machine.drops, self._load_fast_path, self._keep_counters)
+        self._fast = RoleFastPath(
+            "ISATAP",
+            self._machine.drops,
+            self._load_fast_path,
+            self._keep_counters,
+            kept=(tun, self._succession),
+        )
         self._attached: list[int] = []
         """The devices that the programs were put on, or would have been."""
         self._slow_hosts = 0
@@ -106,6 +122,7 @@ class IsatapRouterService(Role):
                         group.create_task(self._io.failure(), name="isatap-link")
                         group.create_task(self._keep(), name="isatap-registry")
                         group.create_task(self._names.run(), name="isatap-names")
+                        group.create_task(self._fast.vouch(), name="isatap-vouch")
                 finally:
                     self._say_farewell()
         finally:
@@ -159,6 +176,8 @@ class IsatapRouterService(Role):
             mtu=isatap.mtu,
             max_hosts=isatap.max_hosts + len(link.routers),
             max_drop_sources=isatap.max_drop_sources,
+            pins=self._succession.pins,
+            orphan=self._succession.orphan,
         )
         return self._io.load(setup, link)
 
@@ -242,7 +261,7 @@ class IsatapRouterService(Role):
 
     def _say_farewell(self) -> None:
         isatap = needed(self._site.isatap)
-        if isatap.farewell:
+        if isatap.farewell and not self._succession.follows:
             self._machine.farewell(isatap.prefix_valid, time.monotonic())
 
     # What the daemon shows

@@ -3,17 +3,20 @@
 The kernel forwards between all devices or none, and we need it between ours and the others. So where this machine was
 no router before us, it must not become one between devices that are not ours: from the Internet into the intranet, for
 instance. The same rules are in the table of the rules, and in one of their own that outlives a killed process for as
-long as forwarding does.
+long as forwarding does. The latter also keeps connections from beginning across our devices, which may outlive it, too.
 """
 
 from typing import NamedTuple
 
 from manageout.service.policy import filter_text
+from manageout.service.policy.revision import REFUSED_MARK
 from manageout.site.tables.site import Site
 
 IPV4_FORWARDING = "net.ipv4.conf.all.forwarding"
 IPV6_FORWARDING = "net.ipv6.conf.all.forwarding"
 
+VOUCHED = 0x10000000
+"""The bit of a packet's mark that says that the rules, which are alive, have accepted it."""
 GUARDED = "guarded"
 """The counter of what the guard has dropped."""
 
@@ -39,12 +42,27 @@ def lasting_objects(site: Site, before: Router) -> list[str]:
     return _objects(site, before, True, {"counter": "counter"})
 
 
+def keeps(site: Site) -> bool:
+    """Whether programs and devices may outlive us."""
+    kernel_flows = site.isatap is not None or site.translation is not None
+    return kernel_flows and site.daemon.fast_path and site.daemon.orphan > 0
+
+
+def stands(text: str) -> bool:
+    """Whether the lasting table, as the kernel tells of it, lets nothing begin across our devices."""
+    _, found, chain = text.partition("chain begun {")
+    return bool(found) and "drop" in chain.partition("}")[0]
+
+
 def _objects(site: Site, before: Router, lasting: bool, values: dict[str, str]) -> list[str]:
     # What only turning forwarding on would forward.
     facts = {"ipv4": site.translation is not None and not before.ipv4, "ipv6": not before.ipv6}
-    facts |= {"guarded": any(facts.values()), "lasting": lasting}
-    if lasting and not facts["guarded"]:
+    facts |= {"guarded": any(facts.values()), "lasting": lasting, "keeps": keeps(site)}
+    facts["translation"] = site.translation is not None
+    if lasting and not facts["guarded"] and not facts["keeps"]:
         return []
+    values |= {"refused_mark": f"{REFUSED_MARK:#x}"}
+    values |= {"vouched": f"{VOUCHED:#x}", "others": f"{VOUCHED ^ 0xFFFFFFFF:#x}"}
     values |= {"but4": _but(before.devices4), "but6": _but(before.devices6)}
     return filter_text.objects("guard.nft", facts, values)
 

@@ -7,6 +7,7 @@ back, then left; packets take the slow path meanwhile.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -15,14 +16,18 @@ from typing import Generic, TypeVar
 
 from manageout.errors import FastPathUnavailable
 from manageout.linux.bpf.fast_path import FastPath
+from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.bucket import TokenBucket
 from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.core.restraint import Restraint
 from manageout.service.process.finding import Finding, finding
 from manageout.service.process.rows import DropRow, RoleStatus
+from manageout.service.process.succession import Succession
 from manageout.wire.address import written
 
+VOUCH = 1.0
+"""Seconds from one word for the programs to the next, at most; at least four come before they close."""
 LOADS, AT_ONCE = 0.2, 6.0
 """Times a second, and at once, that programs are loaded for other devices: a card may come and go for hours."""
 
@@ -34,7 +39,8 @@ class RoleFastPath(Generic[Programs]):
     """``name``: of the role, in the log and the finding. ``drops``: what the slow path has refused.
 
     ``load`` attaches programs, or raises :class:`FastPathUnavailable`; it returns None where there are to be none.
-    ``leaving`` is called before they end; ``off`` is why there are none when nothing has failed.
+    ``leaving`` is called before they end; ``off`` is why there are none when nothing has failed. ``kept``: the TUN that
+    outlives this process together with them, if they do.
     """
 
     def __init__(
@@ -44,8 +50,10 @@ class RoleFastPath(Generic[Programs]):
         load: Callable[[], Programs | None],
         leaving: Callable[[], None] = lambda: None,
         off: str = "switched off by daemon.fast_path",
+        kept: tuple[Tun, Succession] | None = None,
     ) -> None:
         self._name, self._drops, self._load, self._leaving = name, drops, load, leaving
+        self._kept = kept
         self._restraint = Restraint()
         self._loads = TokenBucket(LOADS, AT_ONCE)
         self._waits = False
@@ -61,9 +69,19 @@ class RoleFastPath(Generic[Programs]):
         except FastPathUnavailable as error:
             self._why_not = error.message
             log.warning("no fast path, going on without: %s (%s)", error.message, error.hint)
+        if self._kept is not None:  # without programs in front of it the device would pass what nobody guards
+            self._kept[0].persist(self.programs is not None and self.programs.kept)
+
+    async def vouch(self) -> None:
+        """Go on telling the programs that somebody guards them."""
+        orphan = self._kept[1].orphan if self._kept is not None else 0.0
+        while True:
+            if self.programs is not None:
+                self.programs.vouch()
+            await asyncio.sleep(min(VOUCH, orphan / 4) or VOUCH)
 
     def detach(self) -> None:
-        """The programs end; what they have counted stays."""
+        """The programs end; what they have counted stays. They go on where another process follows."""
         programs = self.programs
         if programs is None:
             return
@@ -74,6 +92,11 @@ class RoleFastPath(Generic[Programs]):
             table.count(reason, source, now, times)
         table.totals.update(totals)
         self.programs = None
+        if self._kept is not None and self._kept[1].follows and programs.kept:
+            programs.leave()
+            return
+        if self._kept is not None:
+            self._kept[0].persist(False)
         programs.close()
 
     def attach_again(self) -> None:

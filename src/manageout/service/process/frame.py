@@ -17,6 +17,7 @@ from manageout.service.process.overview import SAMPLE, Overview
 from manageout.service.process.role import Role
 from manageout.service.process.rows import About
 from manageout.service.process.runtime import RuntimeDir
+from manageout.service.process.succession import Succession
 from manageout.words import toml_of
 
 log = logging.getLogger(__name__)
@@ -31,8 +32,11 @@ async def serve(
     kept: Iterable[privileges.Capability],
     metrics: str = "off",
     reload: Callable[[], None] | None = None,
+    succession: Succession | None = None,
 ) -> None:
     """Run ``roles`` until SIGINT or SIGTERM, with the privileges ``kept``; SIGHUP calls ``reload``.
+
+    With ``succession``, SIGUSR1 is a stop after which another process follows.
 
     Raises :class:`ManageoutError` when one of them ends.
     """
@@ -43,6 +47,8 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):  # before anybody can see that this process is there
         loop.add_signal_handler(number, stop.set)
+    if succession is not None:
+        loop.add_signal_handler(signal.SIGUSR1, _follows, succession, stop)
     overview = Overview(roles, netlink, about)
     figures = MetricsServer(metrics, overview.metrics)
     control = ControlServer(runtime.control_socket, overview.handlers())
@@ -58,6 +64,11 @@ async def serve(
         systemd.notify("STOPPING=1")
         for task in tasks:
             task.cancel()
+
+
+def _follows(succession: Succession, stop: asyncio.Event) -> None:
+    succession.follows = succession.pins is not None and not stop.is_set()
+    stop.set()
 
 
 async def _run(role: Role) -> None:

@@ -32,12 +32,13 @@ class LeaseArp:
             for v4 in self._held:
                 self._answer(v4)
 
-    def close(self) -> None:
-        """Answer for nothing any more."""
+    def close(self, follows: bool = False) -> None:
+        """Answer for nothing any more; where another process ``follows`` the kernel goes on answering until then."""
         self._open = False
-        if self._proxy is not None:
+        if self._proxy is not None and not follows:
             with contextlib.suppress(ManageoutError):
                 neighbours.remove_proxies()
+        if self._proxy is not None:
             self._proxy.close()
             self._proxy = None
 

@@ -20,6 +20,7 @@ from manageout.protocol.translate.whole import DIFFERENCE
 from manageout.service.process import fast_path, loops, presence, role, rows
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
+from manageout.service.process.succession import Succession
 from manageout.service.translate.io import TranslatorIo
 from manageout.service.translate.ipv4_side import Ipv4Side, ipv4_side, proxy_device
 from manageout.service.translate.lease_arp import LeaseArp
@@ -42,9 +43,12 @@ class TranslatorService(role.Role, presence.Watcher):
 
     name = "translation"
 
-    def __init__(self, site: Site, plan: Plan, tun: Tun, netlink: Netlink) -> None:
+    def __init__(
+        self, site: Site, plan: Plan, tun: Tun, netlink: Netlink, succession: Succession | None = None
+    ) -> None:
         self._site, self._plan = site, plan
         self._tun, self._netlink = tun, netlink
+        self._succession = succession or Succession()
         self._side = ipv4_side(netlink, site, plan)
         self._held: dict[str, bytes] = {}
         """Identity -> lease, also of those who are away for a while."""
@@ -53,7 +57,8 @@ class TranslatorService(role.Role, presence.Watcher):
         self._arp = LeaseArp(proxy_device(self._side, site, plan))
         self._explicit: set[bytes] = set()
         self._setup = self._fast_path_setup()
-        self._fast = fast_path.RoleFastPath("the translator", self._io.drops, self._load_fast_path)
+        kept = tun, self._succession
+        self._fast = fast_path.RoleFastPath("the translator", self._io.drops, self._load_fast_path, kept=kept)
 
     # --- Life -------------------------------------------------------------------------------------------
 
@@ -69,8 +74,9 @@ class TranslatorService(role.Role, presence.Watcher):
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._io.failure(), name="translation-link")
                     group.create_task(self._follow_addresses(), name="translation-addresses")
+                    group.create_task(self._fast.vouch(), name="translation-vouch")
         finally:
-            self._arp.close()
+            self._arp.close(self._succession.follows)
             self._fast.detach()
 
     def reload(self, site: Site, plan: Plan) -> None:
@@ -138,7 +144,13 @@ class TranslatorService(role.Role, presence.Watcher):
         """With masquerade the kernel follows the IPv4 sessions."""
         table = self._site.translation
         untracked = not (table and table.masquerade)
-        return XlatSetup(tun=self._tun.ifindex, underlays=self._side.others, untracked=untracked)
+        return XlatSetup(
+            tun=self._tun.ifindex,
+            underlays=self._side.others,
+            untracked=untracked,
+            pins=self._succession.pins,
+            orphan=self._succession.orphan,
+        )
 
     # --- Watcher ----------------------------------------------------------------------------------------
 

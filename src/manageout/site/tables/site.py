@@ -181,6 +181,8 @@ class DaemonTable(types.TomlTable):
     """Days that it is kept who calls clients, for `manageout retire`; then it goes bit by bit. 0: not recorded."""
     fast_path: bool = True
     """Use eBPF where the kernel can."""
+    orphan: Annotated[int, Field(ge=0, le=3600)] = 60
+    """Seconds for which flows of the fast path go on while the daemon is killed or restarted. 0: they end with it."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What goes to the log."""
 

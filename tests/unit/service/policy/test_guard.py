@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from manageout.service.policy.guard import Router
+from manageout.service.policy.guard import Router, stands
 from manageout.service.policy.surroundings import Surroundings
 from tests.tools.site_file import GATEWAY
 from tests.unit.service.daemon.test_desired import ROUTER, TRANSLATION, wanted
@@ -39,7 +39,24 @@ def test_a_router_by_single_devices_stays_one() -> None:
 
 
 def test_a_router_needs_no_guard() -> None:
-    assert wanted(GATEWAY, TRANSLATION).guard == ""
+    assert wanted(GATEWAY).guard == ""
+    assert wanted(GATEWAY, TRANSLATION, "[daemon]\norphan = 0\n").guard == ""
+
+
+@pytest.mark.parametrize("tables", [(ROUTER,), (GATEWAY, TRANSLATION)])
+def test_what_outlives_lets_nothing_begin(tables: tuple[str, ...]) -> None:
+    result = wanted(*tables)
+    assert stands(result.guard) and "chain vouched" in result.filter
+    assert ("type nat" in result.guard) is (TRANSLATION in tables)
+    for off in ("orphan = 0", "fast_path = false"):
+        other = wanted(*tables, f"[daemon]\n{off}\n")
+        assert other.guard == "" and "vouched" not in other.filter
+
+
+def test_an_emptied_table_does_not_stand() -> None:
+    text = wanted(ROUTER).guard
+    assert not stands("") and not stands(text.replace("drop", "accept"))
+    assert not stands("table inet manageout_guard {\n\tchain begun {\n\t}\n\tchain guard {\n\t\tdrop\n\t}\n}")
 
 
 def test_what_a_bridge_passes_comes_first() -> None:
