@@ -23,8 +23,7 @@ from manageout.service.process.control import ControlServer
 from manageout.service.process.logs import set_up_logging
 from manageout.service.process.loops import run_loop
 from manageout.service.process.presence import Client, Presence
-from manageout.service.process.runtime import RuntimeDir
-from manageout.service.process.succession import Succession
+from manageout.service.process.runtime import RuntimeDir, Succession
 from manageout.service.translate.translator import TranslatorService
 from manageout.site.contradictions import read_site
 from manageout.site.plan import XLAT_DEVICE

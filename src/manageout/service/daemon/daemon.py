@@ -31,8 +31,7 @@ from manageout.service.process.logs import set_up_logging
 from manageout.service.process.loops import run_loop
 from manageout.service.process.role import Role
 from manageout.service.process.rows import About, ConfigFile, FileFault, RejectedFile
-from manageout.service.process.runtime import RuntimeDir
-from manageout.service.process.succession import Succession
+from manageout.service.process.runtime import RuntimeDir, Succession
 from manageout.site.contradictions import read_site
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site

@@ -4,7 +4,7 @@ from manageout.linux.netlink.links import Netlink
 from manageout.service.daemon.reconcile import Reconciler
 from manageout.service.process.presence import Presence
 from manageout.service.process.role import Role
-from manageout.service.process.succession import Succession
+from manageout.service.process.runtime import Succession
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, STOCK_DEVICE, XLAT_DEVICE, Plan
 from manageout.site.tables.site import Site
 

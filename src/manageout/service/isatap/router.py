@@ -25,7 +25,7 @@ from manageout.service.process.finding import Finding, finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.role import Role
 from manageout.service.process.rows import DropRow, HostRow, RoleStatus
-from manageout.service.process.succession import Succession
+from manageout.service.process.runtime import Succession
 from manageout.service.state.hosts import RegistryStore, host_row
 from manageout.site.plan import Plan
 from manageout.site.tables.site import IsatapTable, Site, needed

@@ -23,7 +23,7 @@ from manageout.protocol.core.drops import Drop
 from manageout.protocol.core.restraint import Restraint
 from manageout.service.process.finding import Finding, finding
 from manageout.service.process.rows import DropRow, RoleStatus
-from manageout.service.process.succession import Succession
+from manageout.service.process.runtime import Succession
 from manageout.wire.address import written
 
 VOUCH = 1.0

@@ -16,8 +16,7 @@ from manageout.service.process.metrics import MetricsServer
 from manageout.service.process.overview import SAMPLE, Overview
 from manageout.service.process.role import Role
 from manageout.service.process.rows import About
-from manageout.service.process.runtime import RuntimeDir
-from manageout.service.process.succession import Succession
+from manageout.service.process.runtime import RuntimeDir, Succession
 from manageout.words import toml_of
 
 log = logging.getLogger(__name__)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,6 +11,22 @@ from manageout.errors import ManageoutError, NotPermitted
 from manageout.linux.host.lock import lock
 
 CONTROL_SOCKET = "control.sock"
+
+
+@dataclass
+class Succession:
+    """What a process leaves to the one after it, so that flows in the kernel do not notice: programs with their TUN.
+
+    The kernel keeps them however the process ends. At a plain stop it takes them back itself; when it was told that
+    another one follows it leaves them, as it does when it is killed.
+    """
+
+    pins: Path | None = None
+    """Where programs have their names; None: nothing outlives."""
+    orphan: float = 0.0
+    """Seconds for which programs pass packets when nobody guards them."""
+    follows: bool = False
+    """This process ends, and the next one is to find everything in its place."""
 
 
 class RuntimeDir:

@@ -20,7 +20,7 @@ from manageout.protocol.translate.whole import DIFFERENCE
 from manageout.service.process import fast_path, loops, presence, role, rows
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
-from manageout.service.process.succession import Succession
+from manageout.service.process.runtime import Succession
 from manageout.service.translate.io import TranslatorIo
 from manageout.service.translate.ipv4_side import Ipv4Side, ipv4_side, proxy_device
 from manageout.service.translate.lease_arp import LeaseArp
