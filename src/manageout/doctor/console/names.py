@@ -105,7 +105,7 @@ def _line(question: _Question, line: str) -> None:
         else:
             question.listing = match[1] != question.server_label and question.listing and "." not in value
     elif question.listing and line.strip():
-        more = list(addresses(line))
+        more = list(addresses(line)) if len(line.split()) < 3 else []  # a sentence is no more of the list
         question.found += more
         question.listing = bool(more)
 

@@ -123,16 +123,14 @@ def disabled(facts: Facts) -> Iterator[Case]:
 
 @rule("POLICY-LINK")
 def link(facts: Facts) -> Iterator[Case]:
-    """A link of a policy of ours that is switched off; a doubt where nobody says which policy it is, and a note where
-    the text speaks of neither ISATAP nor DirectAccess."""
+    """A link of a policy of ours that is switched off; a doubt where nobody says which policy it is."""
     on = {one.identifier for one in facts.links if one.enabled}
     for one in facts.links:
         name = _policy(facts, one.identifier)
         if one.enabled or one.identifier in on or (name and not _OURS.search(name)):
             continue
-        unknown: Severity = "warning" if facts.told.isatap or facts.told.direct else "note"
         seen = (one.quote, f"{{{one.identifier}}} is {name}") if name else (one.quote,)
-        yield Case(seen, {"GUID": one.identifier}, severity=None if name else unknown)
+        yield Case(seen, {"GUID": one.identifier}, severity=None if name else "warning")
 
 
 def _policy(facts: Facts, identifier: str) -> str:

@@ -95,7 +95,7 @@ def prefix_differs(facts: Facts) -> Iterator[tuple[str, ...]]:
     prefix = facts.internal_prefix
     wanted, quotes_ = ({prefix.value}, quotes(prefix)) if prefix is not None else _today(facts)
     indexes = {one.index for one in isatap(facts)}
-    for route in facts.routes or []:
+    for route in facts.routes or facts.some_routes:
         own = route.interface in indexes and route.published and route.prefix.prefixlen == 64
         if wanted and own and not any(map(route.prefix.subnet_of, wanted)):
             yield (route.quote, *quotes_)
@@ -134,8 +134,14 @@ def old_prefix(facts: Facts) -> Iterator[Case]:
     if (clients := facts.client_prefix) is not None and subnet(clients.value.network_address) in CLIENTS:
         parts[clients.value.network_address] = clients.quote
     old = [quote for address, quote in parts.items() if now and deployment(address) not in now]
+    told = facts.remote_access.get("internalipv6prefix") or facts.internal_prefix
+    if told is None and len({deployment(address) for address in (*_held(facts), *_translated(facts))}) > 1:
+        old = [*_held(facts).values(), *_translated(facts).values()]  # one of them, and nobody tells which
     if is_server(facts) or facts.dns64_rules:
-        yield Case((*dict.fromkeys(old), *said) if old else (), {"PREFIX": min(now, default=None)})
+        yield Case(
+            tuple(dict.fromkeys((*old, *said))) if old else (),
+            {"PREFIX": next(iter(now)) if len(now) == 1 else None},
+        )
 
 
 @rule("NRPT-OLD-PREFIX")

@@ -260,3 +260,38 @@ def test_a_client_whose_name_rules_are_old(now: str, subnet: str, more: str, sev
     rules = NAMES.partition("C:")[2].join(["C:", ""]).format(prefix=OLD)
     told = pasted(rules + TUNNEL.format(now=now, subnet=subnet) + more)
     assert [one.severity for code, one in told.items() if code == "NRPT-OLD-PREFIX"] == severity
+
+
+NAMES64 = """
+PS C:\\> Get-NetDnsTransitionConfiguration | fl State,PrefixMapping
+
+State         : Enabled
+PrefixMapping : {{{prefix}:7777::/96,0.0.0.0/0}}
+"""
+
+
+@pytest.mark.parametrize(("prefix", "told"), [(OLD, True), (NOW, False)])
+def test_dns64_and_nat64_of_two_prefixes(prefix: str, told: bool) -> None:
+    found = pasted(NAMES64.format(prefix=prefix) + TRANSLATES.format(prefix=NOW))
+    assert ("SERVER-OLD-PREFIX" in found) == told
+
+
+PUBLISHED = """
+PS C:\\> Get-NetRoute -AddressFamily IPv6 | ? Publish -eq Yes | ft ifIndex,DestinationPrefix,Publish
+
+ifIndex DestinationPrefix       Publish
+------- -----------------       -------
+17      {prefix}:1::/64  Yes
+
+PS C:\\> Get-NetAdapter -IncludeHidden | ? Name -match isatap | ft Name,ifIndex
+
+Name                ifIndex
+----                -------
+isatap.corp.example      17
+"""
+
+
+@pytest.mark.parametrize(("prefix", "told"), [(OLD, True), (NOW, False)])
+def test_a_picked_route_of_the_old_prefix(prefix: str, told: bool) -> None:
+    found = pasted(DEPLOYED.format(now=NOW, prefix=NOW) + PUBLISHED.format(prefix=prefix))
+    assert ("SERVER-PREFIX-DIFFERS" in found) == told

@@ -321,3 +321,20 @@ Address:  2001:db8:77:20::15
 )
 def test_servers_that_somebody_says_have_ipv6_alone(words: str, severity: str) -> None:
     assert pasted_all(SIX.format(words=words))["SERVER-DNS64-ONLY-A"].severity == severity
+
+
+def test_a_sentence_below_a_look_up_is_none_of_its_addresses() -> None:
+    text = """A farm with NLB.
+
+C:\\>nslookup da-isatap.corp.example
+Server:  dc7.corp.example
+Address:  10.21.0.10
+
+Name:    da-isatap.corp.example
+Addresses:  10.21.4.21
+          10.21.4.22
+
+VIP is 10.21.4.20, DIPs are 10.21.4.21 and 10.21.4.22.
+"""
+    told = pasted_all(text)["FARM-NLB-NAMES"]
+    assert "without 10.21.4.20" in told.seen
