@@ -1,7 +1,6 @@
 """The words of nftables: objects from templates, networks, members, and where IPv4 networks lie within IPv6."""
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 from importlib.resources import files
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
 from string import Template
@@ -15,11 +14,10 @@ _U_BIT = 0x02000000 << 32
 Network = TypeVar("Network", IPv4Network, IPv6Network)
 
 
-@cache
-def _template(file: str) -> list[tuple[bool, list[str], str]]:
+def _lines(text: str) -> list[tuple[bool, list[str], str]]:
     """Whether a line stands inside an object, the facts before it, and the line."""
     found = []
-    for line in files(__package__).joinpath(file).read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         rule, facts = line.strip(), ""
         if rule.startswith("["):
             facts, rule = rule[1:].split("] ", 1)
@@ -28,11 +26,19 @@ def _template(file: str) -> list[tuple[bool, list[str], str]]:
     return found
 
 
+_TEMPLATES = {
+    file.name: _lines(file.read_text(encoding="utf-8"))
+    for file in files(__package__).iterdir()
+    if file.name.endswith(".nft")
+}
+"""Not when one is first wanted, by a reload that brings the first manager: an upgrade may replace them while we run."""
+
+
 def objects(file: str, facts: Mapping[str, bool], values: Mapping[str, object]) -> list[str]:
     """Those of ``file`` whose facts hold; filter.nft says what its lines mean."""
     found: dict[str, list[str]] = {}
     rules: list[str] | None = None
-    for inside, asked, rule in _template(file):
+    for inside, asked, rule in _TEMPLATES[file]:
         there = all(facts[fact.removeprefix("!")] != fact.startswith("!") for fact in asked)
         if not inside:
             rules = found.setdefault(Template(rule).substitute(values), []) if there else None

@@ -21,6 +21,14 @@ from manageout.words import toml_of
 
 log = logging.getLogger(__name__)
 
+_TEXTS = (
+    ("manageout.directory.dns", "texts.toml"),
+    ("manageout.linux", "hints.toml"),
+    ("manageout.site.tables", "complaints.toml"),
+)
+"""What a process says that runs for long, beside its findings: refusals of DNS servers and of the kernel, and what is
+wrong with a site file at a reload."""
+
 
 async def serve(
     roles: Mapping[str, Role],
@@ -39,9 +47,10 @@ async def serve(
 
     Raises :class:`ManageoutError` when one of them ends.
     """
-    # Not when the first is said: an upgrade may replace the files while we run.
+    # Not when the first is said: an upgrade may replace the files while we run, and descriptors may have run out.
     finding.texts()
-    toml_of("manageout.directory.dns", "texts.toml")
+    for package, file in _TEXTS:
+        toml_of(package, file)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):  # before anybody can see that this process is there

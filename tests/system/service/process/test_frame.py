@@ -82,6 +82,42 @@ print("stopped")
     assert not (tmp_path / "control.sock").exists()
 
 
+def test_what_is_said_while_it_runs_has_been_read_before(tmp_path: Path) -> None:
+    code = """
+import asyncio, errno, os, signal, sys
+from pathlib import Path
+from manageout import words
+from manageout.linux.netlink.links import Netlink
+from manageout.linux.netlink.messages import refused
+from manageout.service.process.frame import serve
+from manageout.service.process.loops import run_loop
+from manageout.service.process.role import Role
+from manageout.service.process.runtime import RuntimeDir
+from manageout.site.tables.complaints import worded
+
+class Late(Role):
+    name = "late"
+
+    async def run(self):
+        words.files = None  # an upgrade has replaced what stands beside the code
+        print(refused(errno.EMFILE, "listen").hint)
+        print(words.texts("manageout.directory.dns", "another-code", code="SERVFAIL")[1])
+        print(worded("unreadable", reason="not UTF-8")[0])
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.Event().wait()
+
+with RuntimeDir(Path(sys.argv[1])) as runtime, Netlink() as netlink:
+    run_loop(serve({"late": Late()}, runtime, netlink, dict, kept=()))
+"""
+    argv = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    descriptors, refusal, fault = done.stdout.splitlines()
+    assert "LimitNOFILE" in descriptors
+    assert refusal == "the server answered SERVFAIL"
+    assert fault == "cannot be read: not UTF-8"
+
+
 def test_join(wire: Wire, namespaces: Callable[[str], str]) -> None:
     wire.router()
     host = wire.join("10.0.0.1")

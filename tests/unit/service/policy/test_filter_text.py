@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from ipaddress import IPv4Network, IPv6Network
 
 import pytest
@@ -55,7 +57,7 @@ def test_lines_are_there_when_their_facts_hold_and_a_fact_nobody_knows_is_an_err
         (False, ["!gateway"], "chain two"),
         (True, [], "$never drop"),
     ]
-    monkeypatch.setattr(filter_text, "_template", lambda file: lines)
+    monkeypatch.setitem(filter_text._TEMPLATES, "x.nft", lines)
     found = objects("x.nft", FACTS, {"name": "one", "a": "tcp", "more": "drop\nreturn"})
     assert found == ["  chain one {\n    tcp accept\n    drop\n    return\n  }"]
     with pytest.raises(KeyError):
@@ -63,7 +65,19 @@ def test_lines_are_there_when_their_facts_hold_and_a_fact_nobody_knows_is_an_err
 
 
 def test_a_template_has_facts_rules_and_reasons() -> None:
-    rules = filter_text._template("filter.nft")
+    rules = filter_text._TEMPLATES["filter.nft"]
     assert (False, [], "chain forward") in rules and (False, ["gateway"], "chain whence") in rules
     assert (True, [], "goto refused_foreign") in rules
     assert not any(rule.startswith(("#", "[")) for _, _, rule in rules)
+
+
+def test_a_template_that_a_reload_is_the_first_to_want_has_been_read() -> None:
+    code = """
+from manageout.service.policy import filter_text
+filter_text.files = None  # an upgrade has replaced them
+values = {"chain": "manager_0", "given": "", "services": "accept"}
+print(*filter_text.objects("manager.nft", {"names": False, "some": False}, values), sep="\\n")
+"""
+    argv = [sys.executable, "-c", code]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)
+    assert "chain manager_0" in done.stdout, done.stderr
