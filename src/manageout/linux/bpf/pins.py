@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import socket
+import stat
 from collections.abc import Collection
 from pathlib import Path
 
@@ -40,13 +41,15 @@ def directory(runtime: Path) -> Path:
 
 
 def opened(runtime: Path) -> Path | None:
-    """The same, made; None where no BPF file system is mounted, or we may not write there."""
+    """The same, made; None where no BPF file system is mounted, we may not write there, or others may."""
     own = directory(runtime)
     try:
-        own.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ROOT.mkdir(mode=0o700, exist_ok=True)
+        if _is_ours():
+            own.mkdir(mode=0o700, exist_ok=True)
     except OSError:
         return None
-    return own
+    return own if _is_ours() else None
 
 
 def tuns(own: Path) -> list[int]:
@@ -89,7 +92,7 @@ def sweep() -> None:
                     os.close(found)
                     if place is not None and place[0] == 0:
                         libbpf.unpin(pin)
-        _remove_empty(each)
+                        _remove_empty(each)
 
 
 def _detach(pin: Path) -> None:
@@ -124,9 +127,15 @@ def _directories() -> list[Path]:
 
 def _listed(parent: Path) -> list[Path]:
     try:
-        return sorted(parent.iterdir())
+        return sorted(parent.iterdir()) if _is_ours() else []
     except OSError:
         return []
+
+
+def _is_ours() -> bool:
+    """Whether nobody else can make names there: a BPF file system that is mounted by hand is everybody's to write."""
+    found = ROOT.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
 
 
 def _namespace() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -105,7 +106,33 @@ def test_what_is_damaged_is_replaced(tun: Tun, own: Path) -> None:
         wait_until("what was elsewhere has gone", lambda: (programs("u0"), programs("mo-isatap0")) == (2, 1))
 
 
-def test_names_of_devices_that_have_gone_are_swept(tun: Tun, own: Path) -> None:
+def test_a_place_that_others_can_write_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the file system was mounted by hand: who makes our directory first could lead us to files of others."""
+    if pins.opened(tmp_path) is None:
+        pytest.skip("no BPF file system: mount -t bpf bpf /sys/fs/bpf")
+    own = pins.directory(tmp_path)
+    pins.remove(own)
+    root = pins.ROOT.with_name(f"manageout-test-{os.getpid()}")
+    monkeypatch.setattr(pins, "ROOT", root)
+    root.symlink_to(tmp_path.parent)
+    assert pins.opened(tmp_path) is None and pins.neighbours(own) == []
+    root.unlink()
+    root.mkdir()
+    (tmp_path / "file").touch()
+    led = root / f"{own.name.partition('-')[0]}-x"
+    led.symlink_to(tmp_path)
+    try:
+        assert pins.neighbours(own) == [led]
+        os.chown(root, 65534, 65534)
+        assert pins.opened(tmp_path) is None and pins.neighbours(own) == []
+        pins.remove(led)
+        assert (tmp_path / "file").exists()
+    finally:
+        led.unlink()
+        root.rmdir()
+
+
+def test_names_of_devices_that_have_gone_are_swept(tun: Tun, own: Path, tmp_path: Path) -> None:
     kept(tun, own, True).leave()
     pins.sweep()
     assert pins.tuns(own) == [tun.ifindex]
@@ -113,6 +140,9 @@ def test_names_of_devices_that_have_gone_are_swept(tun: Tun, own: Path) -> None:
     netns.run(NAME, ["ip", "link", "delete", "u0"])
     pins.sweep()
     assert not own.exists()
+    assert pins.opened(tmp_path) == own
+    pins.sweep()
+    assert own.exists(), "another one begins just now"
 
 
 def test_a_tun_that_persists_is_taken_by_one(tun: Tun) -> None:
