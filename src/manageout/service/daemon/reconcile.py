@@ -33,6 +33,7 @@ from manageout.service.daemon.desired import Desired, DesiredRoute, Device
 from manageout.service.daemon.gate import Gate
 from manageout.service.policy.guard import IPV4_FORWARDING, IPV6_FORWARDING, Router, stands
 from manageout.service.process.runtime import RuntimeDir
+from manageout.site.plan import ISATAP_DEVICE, XLAT_DEVICE
 from manageout.words import counted
 
 FORWARDING = (IPV4_FORWARDING, IPV6_FORWARDING)
@@ -132,11 +133,22 @@ class Reconciler:
         intact = self._left.filter and stands(self.rules.guard())
         if left and not intact:  # what has begun meanwhile nobody has judged
             self._runtime.tear()
-        if not left or not intact or not left <= {device.name for device in desired.devices}:
+        # A guard that keeps nothing is wanted by whom nothing is to outlive.
+        wanted = {device.name for device in desired.devices} if stands(desired.guard) else set()
+        self._remove_forlorn(left)
+        if not left or not intact or not left <= wanted:
             self.undo()
             return False
         log.info("going on with %s, which outlived the process before", ", ".join(sorted(left)))
         return True
+
+    def _remove_forlorn(self, known: set[str]) -> None:
+        """Devices that persist, but of whose programs the names are lost; one that somebody holds is not removed."""
+        for name in {ISATAP_DEVICE, XLAT_DEVICE} - known:
+            if self._netlink.index(name) is not None:
+                with contextlib.suppress(ManageoutError):
+                    Tun.remove(name)
+                    log.info("removed device %s, which nobody held", name)
 
     def _outlived(self) -> set[str]:
         """Devices of ours that go on without a process."""
@@ -209,7 +221,8 @@ class Reconciler:
                 step.act()
             except ManageoutError as error:  # the rest must still be undone
                 log.warning("%s: %s", step.text, error.message)
-        pins.remove(self._pins)
+        if not self._outlived():  # one that could not be removed is held: by whom names are as ours are
+            pins.remove(self._pins)
         self.tuns = {}
         self._left = Leftovers(learnt=self._left.learnt)
         self._left.write(self._runtime)

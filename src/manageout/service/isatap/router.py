@@ -101,7 +101,7 @@ class IsatapRouterService(Role):
             self._machine.drops,
             self._load_fast_path,
             self._keep_counters,
-            kept=(tun, self._succession),
+            kept=(tun, self._succession, IsatapFastPath.OBJECT),
         )
         self._attached: list[int] = []
         """The devices that the programs were put on, or would have been."""

@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from typing import Generic, TypeVar
 
 from manageout.errors import FastPathUnavailable
+from manageout.linux.bpf import pins
 from manageout.linux.bpf.fast_path import FastPath
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.bucket import TokenBucket
@@ -40,7 +41,7 @@ class RoleFastPath(Generic[Programs]):
 
     ``load`` attaches programs, or raises :class:`FastPathUnavailable`; it returns None where there are to be none.
     ``leaving`` is called before they end; ``off`` is why there are none when nothing has failed. ``kept``: the TUN that
-    outlives this process together with them, if they do.
+    outlives this process together with them, if they do, and the kind of their names.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class RoleFastPath(Generic[Programs]):
         load: Callable[[], Programs | None],
         leaving: Callable[[], None] = lambda: None,
         off: str = "switched off by daemon.fast_path",
-        kept: tuple[Tun, Succession] | None = None,
+        kept: tuple[Tun, Succession, str] | None = None,
     ) -> None:
         self._name, self._drops, self._load, self._leaving = name, drops, load, leaving
         self._kept = kept
@@ -69,8 +70,14 @@ class RoleFastPath(Generic[Programs]):
         except FastPathUnavailable as error:
             self._why_not = error.message
             log.warning("no fast path, going on without: %s (%s)", error.message, error.hint)
-        if self._kept is not None:  # without programs in front of it the device would pass what nobody guards
-            self._kept[0].persist(self.programs is not None and self.programs.kept)
+        if self._kept is not None:
+            tun, after, kind = self._kept
+            if (
+                self.programs is None and after.pins is not None
+            ):  # those of before would close when nobody vouches
+                pins.keep_only(after.pins, kind, ())
+            # Without programs in front of it the device would pass what nobody guards.
+            tun.persist(self.programs is not None and self.programs.kept)
 
     async def vouch(self) -> None:
         """Go on telling the programs that somebody guards them."""

@@ -57,7 +57,7 @@ class TranslatorService(role.Role, presence.Watcher):
         self._arp = LeaseArp(proxy_device(self._side, site, plan))
         self._explicit: set[bytes] = set()
         self._setup = self._fast_path_setup()
-        kept = tun, self._succession
+        kept = tun, self._succession, XlatFastPath.OBJECT
         self._fast = fast_path.RoleFastPath("the translator", self._io.drops, self._load_fast_path, kept=kept)
 
     # --- Life -------------------------------------------------------------------------------------------

@@ -174,17 +174,17 @@ def test_a_daemon_that_hangs_is_no_guard(isatap: Place) -> None:
     assert isatap.stop(daemon) == 0
 
 
-def reaches(source: int) -> bool:
+def reaches(source: int, port: int = 9100) -> bool:
     """Whether a new flow to the host gets through."""
     with netns.inside(NODE):
         sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    host = Path41(9100)
+    host = Path41(port)
     host.settimeout(0.5)
     try:
         with sender:
             sender.bind((NATIVE, source))
             for _ in range(3):
-                sender.sendto(b"x", (str(INSIDE), 9100))
+                sender.sendto(b"x", (str(INSIDE), port))
             return bool(host.recvfrom(10)[0])
     except TimeoutError:
         return False
@@ -246,6 +246,51 @@ def test_without_what_kept_connections_from_beginning_it_begins_anew(isatap: Pla
     daemon = isatap.start()
     assert "outlived" not in isatap.log()
     assert (isatap.runtime / "torn").exists(), "what began meanwhile is judged with more care"
+    assert isatap.stop(daemon) == 0
+
+
+@pytest.mark.parametrize("off", ["fast_path = false", "orphan = 0"])
+def test_what_the_next_one_does_not_want_is_removed(isatap: Place, off: str) -> None:
+    """Else it would pass nothing any more, with a daemon that serves behind it."""
+    isatap.stop(isatap.start(), signal.SIGUSR1)
+    isatap.write(TABLES, daemon=f"{off}\n")
+    daemon = isatap.start()
+    assert "outlived" not in isatap.log() and not own_pins(isatap.runtime).exists()
+    assert isatap.stop(daemon) == 0
+
+
+def test_what_cannot_be_replaced_is_removed(isatap: Place) -> None:
+    """The slow path of a start that has no fast path begins where the programs of before would close."""
+    isatap.stop(isatap.start(), signal.SIGUSR1)
+    isatap.run(["ip", "address", "delete", f"{ROUTER}/24", "dev", "e0"])
+    daemon = isatap.start()
+    assert "outlived" in isatap.log() and "going on without" in isatap.log()
+    assert not list(own_pins(isatap.runtime).iterdir())
+    isatap.run(["ip", "address", "add", f"{ROUTER}/24", "dev", "e0"])
+    fast_path = "the fast path is on", lambda: isatap.ask("status")["roles"]["isatap"]["fast_path"]["on"]
+    wait_until(*fast_path, 20)
+    assert isatap.stop(daemon) == 0
+
+
+def test_a_device_whose_names_are_lost_is_taken_all_the_same(isatap: Place) -> None:
+    isatap.stop(isatap.start(), signal.SIGKILL)
+    for pin in own_pins(isatap.runtime).iterdir():
+        pin.unlink()
+    daemon = isatap.start()
+    assert "which nobody held" in isatap.log()
+    assert isatap.stop(daemon) == 0
+
+
+def test_programs_of_one_that_lives_are_left_to_it(isatap: Place) -> None:
+    """Two may believe to be the same instance: containers on the machine's network, each with a /run of its own."""
+    daemon = isatap.start()
+    elsewhere = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs tmpfs {isatap.runtime}; exec "$@"', "sh"]
+    before = {each.name for each in own_pins(isatap.runtime).iterdir()}
+    status, said = isatap.fails(*elsewhere)
+    assert status == 1 and "is taken" in said[0]
+    assert {each.name for each in own_pins(isatap.runtime).iterdir()} == before
+    isatap.stop(daemon, signal.SIGUSR1)
+    daemon = isatap.start()
     assert isatap.stop(daemon) == 0
 
 
