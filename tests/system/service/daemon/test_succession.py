@@ -14,6 +14,8 @@ import pytest
 from manageout.lab.process import wait_until
 from manageout.linux.bpf import pins
 from manageout.linux.host import netns
+from manageout.linux.netlink.conntrack_walk import mark, walk
+from manageout.service.policy.revision import REFUSED_MARK
 from manageout.site.plan import isatap_address
 from manageout.wire import icmpv6, ipv6, numbers
 from tests.tools.flows import STRAY, PacedFlow
@@ -290,6 +292,20 @@ def test_programs_of_one_that_lives_are_left_to_it(isatap: Place) -> None:
     assert status == 1 and "is taken" in said[0]
     assert {each.name for each in own_pins(isatap.runtime).iterdir()} == before
     isatap.stop(daemon, signal.SIGUSR1)
+    daemon = isatap.start()
+    assert isatap.stop(daemon) == 0
+
+
+def test_an_unanswered_flow_that_was_refused_does_not_go_on(isatap: Place) -> None:
+    daemon = isatap.start()
+    register(isatap)
+    wait_until("two flows begin", lambda: reaches(5000) and reaches(5000, 9101), 10)
+    with netns.inside("mo-test-daemon"):
+        assert sum(walk(lambda ends: ends.port == 9101, mark(REFUSED_MARK))) == 1
+    isatap.stop(daemon, signal.SIGKILL)
+    # The direct path needs no word of the kernel for two seconds.
+    wait_until("what was refused stands", lambda: not reaches(5000, 9101), 10)
+    assert reaches(5000)
     daemon = isatap.start()
     assert isatap.stop(daemon) == 0
 
