@@ -86,7 +86,7 @@ def run(file: Path, runtime_dir: Path | None = None) -> None:
             _make_state_dir(site.daemon.state_dir)
             run_loop(_serve(file, site, plan, runtime, netlink, reconciler, succession))
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
                 signal.signal(number, signal.SIG_IGN)  # a second one must not leave half of it
             if not succession.follows:
                 reconciler.undo()
