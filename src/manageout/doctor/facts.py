@@ -238,6 +238,10 @@ class Told:
     """ISATAP addresses anywhere in the text, with the line: managers', as clients have none."""
     direct: str = ""
     """A line that speaks of DirectAccess."""
+    no_probe: str = ""
+    """A line that says that the record of the connection's probe is not there."""
+    logon: str = ""
+    """A line that says that clients are reached only after their users have logged on."""
     build: Seen[int] | None = None
     """Of Windows, by the one release that is spoken of."""
     error: Seen[int] | None = None
@@ -295,6 +299,8 @@ class Facts:
     unreached: list[Unreached] = field(default_factory=list)
     filtered: list[Filtered] = field(default_factory=list)
     links: list[Linked] = field(default_factory=list)
+    management: dict[str, str] = field(default_factory=dict)
+    """DirectAccess' management servers, by name or address in lower case -> quote."""
     policy_names: dict[str, str] = field(default_factory=dict)
     """Of group policies, by identifier."""
     blocked: list[Seen[tuple[str, ...]]] = field(default_factory=list)

@@ -154,7 +154,21 @@ def dnscmd(facts: Facts, part: Part) -> bool:
         return True
     if names and not off and ("blocklist" in command or not command):
         facts.block_list = Seen(names, f"{part.command or 'dnscmd'}: {', '.join(names)}")
-    return bool(names) or _records(facts, part)
+    return bool(names) or _records(facts, part) or _no_record(facts, part)
+
+
+def _no_record(facts: Facts, part: Part) -> bool:
+    """The zone's own server has no such node (error 9714)."""
+    asked = _ENUMERATED.search(part.command)
+    error = next((line.strip() for line in part.lines if _NO_NODE.search(line)), "")
+    if asked is None or not error or len(facts.lookups) >= MAX_LOOKUPS:
+        return False
+    facts.lookups.append(Lookup(f"{asked[2]}.{asked[1]}", "", (), error, f"{part.command[:120]}: {error}"))
+    return True
+
+
+_ENUMERATED = re.compile(r"/enumrecords\s+([\w.-]{1,255})\s+([\w.-]{1,255})", re.I)
+_NO_NODE = re.compile(r"\b9714\b|0x0*25f2\b|NAME_DOES_NOT_EXIST", re.I)
 
 
 _RECORD = re.compile(r"^(\S*)\s+(?:\[?Aging:\d+\]?\s+)?(?:\d+\s+)?(?:IN\s+)?(A|AAAA)\s+(\S+)\s*$")

@@ -70,7 +70,10 @@ _CALLED = re.compile(
     rf"|(?<![\w.-])(?P<before>{_NAME})\b(?:\s*\([^)]{{1,60}}\))?\s+(?:is|ist|est|es)\s+(?:\w+\s+){{0,2}}{_SERVER}\b",
     re.I,
 )
-_NLB = re.compile(r"\bnlb\b|network load.?balanc", re.I)
+_NLB = re.compile(
+    r"(?<!\bno )(?<!\bnot )(?<!without )(?<!\bkein )(?<!\bohne )(?<!\bsans )(?:\bnlb\b|network load.?balanc)",
+    re.I,
+)
 _EXTERNAL = re.compile(
     r"\b(?:f5|big-?ip|kemp|loadmaster|netscaler|citrix adc|haproxy|a10|barracuda|fortiadc|hlb)\b"
     r"|(?:external|hardware|third.?party|externe[rn]?|matériel) (?:load.?balanc|lastverteil|répartit)",
@@ -191,6 +194,38 @@ def direct(lines: Iterable[str]) -> str:
 
 
 _DIRECT = re.compile(r"direct ?access", re.I)
+
+
+def no_probe(lines: Iterable[str]) -> str:
+    """The first line that says that the record by which Windows calls itself connected is gone."""
+    return next((line.strip() for line in _said(lines, _PROBE) if _LOST.search(line)), "")
+
+
+_PROBE = re.compile(r"corp-?connectivity-?host", re.I)
+_LOST = re.compile(
+    r"\b(?:no|not|gone|missing|deleted|removed|vanished|kein\w*|fehlt|weg|gelöscht|verschwunden|disparu\w*|supprimé\w*|"
+    r"manque|aucun\w*|n'existe|falta|borrad\w+|no existe)\b|n['’]t\b",
+    re.I,
+)
+
+
+def logon(lines: Iterable[str]) -> str:
+    """The first line that says that something works only while a user is logged on."""
+    return next((line.strip() for line in _said(lines, _LOGON) if _ONLY.search(line)), "")
+
+
+_LOGON = re.compile(
+    r"\blog(?:ged|s|ging)?[ -]?(?:on|in)\b|\bsign(?:ed|s|ing)?[ -]?in\b|ctrl.?alt.?del|lock ?screen|"
+    r"angemeldet|anmeld\w*|ouvert\w* (?:de |une |sa )?session|"
+    r"session (?:est )?ouverte|connexion de l'utilisateur|inici\w+ (?:de )?sesión",
+    re.I,
+)
+_ONLY = re.compile(
+    r"\b(?:only|until|unless|once|as soon as|as long as|while|when|after|before|nobody|no ?one|none|without|screen|"
+    r"erst|nur|sobald|solange|niemand|bevor|vor|nach|ohne|seulement|dès que|personne|avant|après|tant que|sans|"
+    r"que quand|solo|hasta|nadie|antes|después)\b|ctrl.?alt.?del",
+    re.I,
+)
 
 
 def edition(lines: Iterable[str]) -> Seen[str] | None:

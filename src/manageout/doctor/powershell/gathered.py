@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from manageout.doctor.facts import EVENTS, Facts, Seen
+from manageout.doctor.facts import EVENTS, Facts, Lookup, Seen
 from manageout.doctor.powershell import cmdlets, registry
 from manageout.doctor.powershell import read as read_cmdlets
 from manageout.doctor.powershell.shapes import DATA
@@ -25,6 +25,8 @@ _UNRESOLVED = re.compile(r"Resolve-DnsName\s?: ([\w.-]{1,255}) ?: (\S.{0,200})")
 _ASKED = re.compile(r"\bresolve-dnsname\s+(?:-name\s+)?[\"']?([\w.-]{1,255})", re.I)
 _FAILED = re.compile(r"FullyQualifiedErrorId\s*:\s*([^,]{1,100}?)\s*(?:,\s*([\w.-]{1,100}))?$")
 _TERM = re.compile(r"CategoryInfo\s*:\s*ObjectNotFound:\s*\(([\w -]{1,80}):String\)")
+_RECORD = re.compile(r"CategoryInfo\s*:\s*ObjectNotFound:\s*\(([\w-]{1,63}):root/", re.I)
+_ZONE = re.compile(r"record in ([\w.-]{1,255}) zone")
 _WORDS = ("InterfaceAlias", "InterfaceDescription", "DisplayName", "InterfaceStatus", "Message")
 _OF_INTERFACES = ("adapters", "interfaces", "suffixes")
 """Sections whose rows say something of one interface."""
@@ -33,7 +35,7 @@ _TITLES = (("adapters", "Name"), ("services", "Name"), ("services", "DisplayName
 _WHOLE_STORE = re.compile(r"cert:\\*localmachine\\+my\\*[\"']?\s*(?:$|\|\s*(?:f[lt]|format|select)\b)", re.I)
 _CERTIFICATES, _OWN_STORE = re.compile(r"\bcert:", re.I), re.compile(r"localmachine\\+my\b", re.I)
 _POLICY = re.compile(r"-(?:name|displayname)\s+[\"']?([^\"'|-][^\"'|]{0,100}?)(?:[\"'|]|\s+-|\s*$)", re.I)
-_ON_SERVERS = {"remoteAccess", "daServer", "locationPage", "health", "natTransition"}
+_ON_SERVERS = {"remoteAccess", "daServer", "locationPage", "health", "natTransition", "management"}
 """Sections of cmdlets that only a DirectAccess server has."""
 _NOTHING = {
     "get-dnsclientnrptpolicy": "nrpt",
@@ -184,6 +186,9 @@ class _Machine:
                 found = True
             elif (match := _FAILED.search(line)) is None:
                 continue
+            elif (match[2] or "") == "Get-DnsServerResourceRecord" and "9714" in match[1]:
+                self._no_record(lines[max(0, number - 6) : number], match[1])
+                found = True
             elif (match[2] or "") == "Get-NetFirewallRule" and "NotFound" in match[1]:
                 term = next(filter(None, map(_TERM.search, lines[max(0, number - 3) : number])), None)
                 name = term[1] if term else "a name"
@@ -197,6 +202,15 @@ class _Machine:
                 self._error(term[1] if term else match[2] or "a command", match[1])
                 found = True
         return found
+
+    def _no_record(self, above: Sequence[str], error: str) -> None:
+        """The zone's own server does not hold the record: the name is in no language, the zone in English alone."""
+        text = " ".join(above)
+        term, zone = _RECORD.search(text), _ZONE.search(text)
+        name = ".".join(match[1] for match in (term, zone) if match is not None)
+        if term is not None and len(self.facts.lookups) < MAX_ITEMS:
+            quote = f"Get-DnsServerResourceRecord {name}: {error}"
+            self.facts.lookups.append(Lookup(name.lower(), "", (), error, quote))
 
     def _error(self, name: str, error: str) -> None:
         words = f"{name} failed: {error}"

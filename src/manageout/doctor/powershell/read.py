@@ -47,6 +47,7 @@ def _is_route(row: Row) -> bool:
 def _server(facts: Facts, rows: Iterator[Row]) -> None:
     kept = list(rows)
     READERS["remoteAccess"](facts, iter(kept))
+    _MORE["management"](facts, ({"MgmtServer": row.get("MgmtServer"), "Cut": row.get("Cut")} for row in kept))
     for row in kept:
         for name in ("SslCertificate", "NlsCertificate"):
             match = _ENDS.search(str(row.get(name) or ""))
@@ -150,6 +151,14 @@ def _site_ranges(facts: Facts, row: Row) -> None:
     ranges = tuple(listed(row["EntryPointRange"]))
     quote = f"{row.get('EntryPointName') or 'an entry point'}: EntryPointRange {', '.join(ranges)}"
     facts.site_ranges += [Seen(ranges, quote)] if ranges and not row.get("Cut") else []
+
+
+@_MORE.each("management")
+def _management(facts: Facts, row: Row) -> None:
+    """Get-DAMgmtServer."""
+    for key in ("MgmtServer", "ServerName", "IPAddress") if not row.get("Cut") else ():
+        for name in listed(row.get(key)):
+            facts.management.setdefault(name.lower().rstrip("."), f"{key} {name}")
 
 
 @_MORE.each("gpo")

@@ -125,7 +125,9 @@ class _Reader:
             return
         self._begin(first, len(lines) == 1)
         for line, label in zip(lines, labels, strict=True):
-            if label is None or label.blank != first.blank or self._is_open(line):
+            # the longest name may have lost its blank
+            strange = label is not None and label.blank != first.blank and label.column != first.column
+            if label is None or strange or self._is_open(line):
                 self._more(line)
             else:
                 self._property(label, line)

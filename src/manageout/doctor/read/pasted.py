@@ -73,6 +73,7 @@ def _said(lines: list[str], parts: list[Part], machines: list[Facts]) -> None:
         told.balancing = None  # the server says it itself
     told.virtual |= {one: line for one, line in prose.marked(lines).items() if one not in told.virtual}
     told.hosts, told.direct, told.build = prose.hosts(lines), prose.direct(lines), prose.build(lines)
+    told.logon, told.no_probe = prose.logon(lines), prose.no_probe(lines)
     missing = prose.missing(lines, text_system.PLACES)
     if len(machines) == 1 and machines[0].edition is None:
         machines[0].edition = prose.edition(lines)

@@ -51,6 +51,18 @@ def router_lookup(facts: Facts) -> list[Lookup]:
     ]
 
 
+def followed_routers(facts: Facts) -> dict[IPv4Address, str]:
+    """The ISATAP routers that a host has a default route to, with the words."""
+    found: dict[IPv4Address, str] = {}
+    routes = facts.routes or facts.some_routes or facts.active_routes
+    hops: list[tuple[object, str]] = [(one.next_hop, one.quote) for one in routes if not one.prefix.prefixlen]
+    hops += [(hop, f"{label(one)}: gateway {hop}") for one in facts.of_kind("isatap") for hop in one.gateways]
+    for hop, quote in hops:
+        if isinstance(hop, IPv6Address) and (inner := embedded_isatap(hop.packed)) is not None:
+            found.setdefault(IPv4Address(inner), quote)
+    return found
+
+
 def _routers(facts: Facts) -> list[IPv4Address]:
     """Of the router's name."""
     return [a for lookup in router_lookup(facts) for a in lookup.addresses if isinstance(a, IPv4Address)]

@@ -18,7 +18,7 @@ from manageout.doctor.rules.evidence import (
     stated,
 )
 from manageout.doctor.rules.iphttps import no_ipsec, tunnel_up
-from manageout.doctor.rules.nrpt import covers, passed_by
+from manageout.doctor.rules.nrpt import HTTPS, covers, passed_by
 from manageout.doctor.rules.rule import Case, Theme
 from manageout.windows.policies import ASSISTANT, CONNECTIVITY, IPHTTPS, NRPT, TRANSITION
 
@@ -43,7 +43,7 @@ def stranded(facts: Facts) -> Iterator[tuple[str, ...]]:
 @rule("LOCATION-FAILED")
 def failed(facts: Facts) -> Iterator[Case]:
     """Get-DAConnectionStatus with another status than connected."""
-    if facts.connection is None or (tunnel_up(facts) and any(probe(facts))):
+    if facts.connection is None or any(isinstance(one, Case) and one.severity for one in probe(facts)):
         return
     word = next((word for word in _SUBSTATUS if word in facts.connection.value.lower()), "")
     if word != _SUBSTATUS[0] and any(no_ipsec(facts)):
@@ -93,16 +93,19 @@ def probe(facts: Facts) -> Iterator[Case]:
     asked = [lookup for lookup in facts.lookups if passed_by(facts, lookup) is None]
     if facts.probe is not None:
         name, address = facts.probe.value
-        lookups = [lookup for lookup in asked if lookup.name.lower().rstrip(".") == name]
+        lookups = [one for one in asked if one.name.lower().rstrip(".") in (name, name.partition(".")[0])]
         wrong = ip_address(address) not in {a for lookup in lookups for a in lookup.addresses}
     else:
-        lookups = [lookup for lookup in asked if lookup.name.lower().startswith(f"{PROBE}.")]
+        lookups = [one for one in asked if one.name.lower().partition(".")[0] == PROBE]
         found = [address for lookup in lookups for address in lookup.addresses]
         wrong = not any(map(_of_probe, found)) if found else _zone_known(asked, lookups)
-    if lookups and wrong:
-        cause = facts.connection is not None and tunnel_up(facts)
-        said = quotes(facts.connection, facts.iphttps_status) if cause else ()
-        yield Case((*quotes(facts.probe, *lookups), *said), severity="error" if cause else None)
+    told = (facts.told.no_probe,) if facts.told.no_probe and not (lookups and not wrong) else ()
+    if (lookups and wrong) or told:
+        up = tunnel_up(facts)
+        answers = any(one.addresses for one in asked if _zone(one) in set(map(_zone, lookups)))
+        cause = facts.connection is not None and (up or answers or told or any(map(_itself, lookups)))
+        said = quotes(facts.connection, facts.iphttps_status if up else None) if cause else ()
+        yield Case((*quotes(facts.probe, *lookups), *told, *said), severity="error" if cause else None)
 
 
 PROBE = "directaccess-corpconnectivityhost"
@@ -117,7 +120,12 @@ def _of_probe(address: IPv4Address | IPv6Address) -> bool:
 def _zone_known(asked: list[Lookup], failed: list[Lookup]) -> bool:
     """Whether a server that did not find the name found another of its zone: others do not know the intranet's."""
     known = {(one.server, _zone(one)) for one in asked if one.addresses}
-    return any((one.server, _zone(one)) in known for one in failed)
+    return any((one.server, _zone(one)) in known or _itself(one) for one in failed)
+
+
+def _itself(lookup: Lookup) -> bool:
+    """Whether the zone's own server has said that it has no such record: dnscmd, Get-DnsServerResourceRecord."""
+    return "9714" in lookup.error or "NAME_DOES_NOT_EXIST" in lookup.error
 
 
 def _zone(lookup: Lookup) -> str:
@@ -162,9 +170,6 @@ def public(facts: Facts) -> Iterator[Case]:
         sure = bool(inside or open_pages)
         said = (*inside, *quotes(*(open_pages or pages), *found))
         yield Case(said, severity=None if sure else "warning")
-
-
-HTTPS = 443
 
 
 @rule("LOCATION-UNREACHED")

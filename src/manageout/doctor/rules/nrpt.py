@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, ip_address
 
 from manageout.doctor.facts import Facts, Lookup, NrptRule
-from manageout.doctor.rules.evidence import gateway, location, location_url, quotes, stated
+from manageout.doctor.rules.evidence import (
+    gateway,
+    inner,
+    location,
+    location_url,
+    locations,
+    of_intranets,
+    quotes,
+    stated,
+)
 from manageout.doctor.rules.iphttps import tunnel_up
 from manageout.doctor.rules.rule import Case, Theme
 from manageout.windows.policies import ASSISTANT
@@ -41,11 +50,29 @@ def gateway_name(facts: Facts) -> Iterator[tuple[str, ...]]:
 
 
 @rule("NRPT-LOCATION")
-def location_name(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """A rule with servers covers the location URL's host."""
-    found = rule_of(facts, location(facts))
-    if found is not None and found.servers:
-        yield quotes(location_url(facts), found)
+def location_name(facts: Facts) -> Iterator[Case]:
+    """A rule with servers covers the location URL's host, or a name that looks like it and is found; or a machine
+    outside finds it at an address of the intranet, or gets its page, which only the tunnel can have brought."""
+    outside = (
+        tunnel_up(facts) or stated(facts.inside, False) or (facts.told.outside and not facts.told.inside)
+    )
+    for host in sorted(locations(facts)):
+        found = rule_of(facts, host)
+        named = [one for one in facts.lookups if one.name.lower().rstrip(".") == host and one.addresses]
+        looked = [one for one in named if not one.server and any(map(of_intranets, one.addresses))]
+        page = facts.tcp.get((host, HTTPS))
+        came = (
+            [page] if page and page.value and (inner(page) if page.address else looked or not named) else []
+        )
+        through = quotes(*looked, *came)
+        if found is not None and found.servers and (through or host == location(facts)):
+            yield Case((*quotes(location_url(facts), found), *through), {"NAME": host})
+        elif found is None and outside and through and not stated(facts.inside, True):
+            told = (facts.told.outside,) if facts.told.outside else ()
+            yield Case((*through, *told), {"NAME": host})
+
+
+HTTPS = 443
 
 
 @rule("NRPT-MISSING")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 
 from manageout.doctor.facts import Dropped, Facts, Filtered, Role, Unreached
-from manageout.doctor.rules.evidence import around, of_intranets, stated
+from manageout.doctor.rules.evidence import around, of_intranets, quotes, stated
+from manageout.doctor.rules.isatap import followed_routers, router_lookup
 from manageout.doctor.rules.rule import Case, Severity, Theme
+from manageout.doctor.rules.server import is_server
 from manageout.windows.policies import IPHTTPS, TRANSITION
 from manageout.windows.text import any_address
+from manageout.wire.address import embedded_isatap
 
 rule = Theme()
 
@@ -28,6 +31,27 @@ def no_route(facts: Facts) -> Iterator[Case]:
         prefix = one.prefix.value if one.prefix is not None else None
         variant = "unnamed" if one.router is None else ""
         yield Case(seen, {"HOP": one.router, "PREFIX": prefix, "TARGET": one.target}, variant)
+
+
+@rule("PATH-WRONG-NODE")
+def wrong_node(facts: Facts) -> Iterator[Case]:
+    """A way that ends at one ISATAP router of several: of those that a host follows, of the router's name, or where a
+    farm is spoken of."""
+    routers = set(followed_routers(facts)) | {
+        address for where in around(facts) for one in router_lookup(where) for address in one.addresses
+    }
+    followed = followed_routers(facts).values()
+    for one, seen in _of(facts, "net", "host", "silent"):
+        inner = (
+            embedded_isatap(one.router.packed) if one.router is not None and one.router.version == 6 else None
+        )
+        here = IPv4Address(inner) if inner is not None else one.router
+        several = len(routers) > 1 and here in routers
+        spoken = facts.told.balancing if inner is not None or here in facts.told.nodes else None
+        if one.target is not None and one.target.version == 6 and (several or spoken):
+            told = quotes(facts.told.balancing) if spoken else ()
+            prefix = one.prefix.value if one.prefix is not None else None
+            yield Case((*seen, *followed, *told), {"HOP": here, "PREFIX": prefix, "TARGET": one.target})
 
 
 @rule("PATH-NO-NEIGHBOUR")
@@ -274,3 +298,37 @@ def extension(facts: Facts) -> Iterator[Case]:
     for one in facts.extensions:
         if _OURS.search(one.value) or (not one.value and facts.told.isatap):
             yield Case((one.quote,), {"NAME": one.value or None})
+
+
+@rule("MANAGER-NOT-LISTED")
+def manager_not_listed(facts: Facts) -> Iterator[Case]:
+    """The management servers are known, and a manager here is none of them: an error where somebody says that clients
+    are reached after logon alone, a note else. Where they are not known, a doubt by those words."""
+    listed = facts.management
+    names = {each.partition(".")[0] if any_address(each) is None else each for each in listed}
+    others = [one for one in facts.beside if not is_server(one) and one.computer]
+    managers = [one for one in others if managing(one)]
+    strange = [one for one in managers if not names & _called(one)]
+    said = (facts.told.logon,) if facts.told.logon else ()
+    seen = tuple(dict.fromkeys(listed.values()))[:4]
+    if listed and (strange or (said and not managers)):
+        name = strange[0].computer if strange else None
+        words = tuple(f"{one.computer} is not among them" for one in strange[:3])
+        yield Case((*said, *seen, *words), {"MANAGER": name}, severity=None if said else "note")
+    elif not any(one.management for one in around(facts)) and not is_server(facts):
+        manages = facts.told.isatap or facts.told.complaint
+        seen = said if manages and (not facts.beside or managing(facts)) else ()
+        yield Case(seen, {"MANAGER": None}, "unknown")
+
+
+def managing(one: Facts) -> bool:
+    """Whether a machine looks like one that reaches out to clients."""
+    return bool(one.of_kind("isatap") or one.role == "manager" or one.pings)
+
+
+def _called(one: Facts) -> set[str]:
+    """A machine's name and its addresses, as lists of servers have them."""
+    six = [each for card in one.interfaces for each in card.ipv6]
+    four = {str(IPv4Address(inner)) for each in six if (inner := embedded_isatap(each.packed)) is not None}
+    held = {str(each) for each in six} | {str(each) for card in one.interfaces for each in card.ipv4} | four
+    return {one.computer.partition(".")[0].lower(), *held}

@@ -18,7 +18,7 @@ from manageout.doctor.rules.evidence import (
     quotes,
     stated,
 )
-from manageout.doctor.rules.isatap import OFF_BY_DEFAULT, router_lookup
+from manageout.doctor.rules.isatap import OFF_BY_DEFAULT, followed_routers, router_lookup
 from manageout.doctor.rules.nrpt import rules_known
 from manageout.doctor.rules.rule import Case, Severity, Theme
 from manageout.windows.text import any_address
@@ -200,9 +200,9 @@ def external_names(facts: Facts) -> Iterator[tuple[str, ...]]:
     """External load balancing or several entry points, and more than one A record."""
     lookups = [lookup for lookup in router_lookup(facts) if lookup.addresses]
     addresses = {address for lookup in lookups for address in lookup.addresses if address.version == 4}
-    told = _balancing(facts)
-    if (_farm(facts) or stated(told, "external")) and len(addresses) > 1:
-        yield quotes(told, *lookups)
+    told, followed = _balancing(facts), followed_routers(facts)
+    if (_farm(facts) or stated(told, "external")) and len(addresses | followed.keys()) > 1:
+        yield (*quotes(told, *lookups), *followed.values())
 
 
 @rule("FARM-NLB-NAMES")

@@ -106,6 +106,16 @@ CASES: dict[str, Callable[[], Facts]] = {
         "x", tcp={("laptop7.corp.example", 3389): Reached(False, "PingSucceeded True", pinged=True)}
     ),
     "PATH-NO-ROUTE": lambda: Facts("x", unreached=[Unreached(TARGET, HOP, "net", "line")]),
+    "PATH-WRONG-NODE": lambda: Facts(
+        "x",
+        unreached=[Unreached(TARGET, IPv6Address("fd12:3456:789a:1:0:5efe:a00:b"), "net", "line")],
+        lookups=[
+            Lookup("isatap.corp.example", "", (IPv4Address("10.0.0.11"), IPv4Address("10.0.0.12")), "", "two")
+        ],
+    ),
+    "MANAGER-NOT-LISTED": lambda: Facts(
+        "x", management={"dc1.corp.example": "MgmtServer dc1"}, told=Told(logon="only after logon")
+    ),
     "PATH-NO-NEIGHBOUR": lambda: Facts("x", unreached=[Unreached(TARGET, HOP, "host", "line")]),
     "PATH-LOOP": lambda: Facts("x", unreached=[Unreached(TARGET, HOP, "loop", "line")]),
     "PATH-SILENT": lambda: Facts("x", unreached=[Unreached(TARGET, HOP, "silent", "line")]),

@@ -7,7 +7,7 @@ import pytest
 from manageout.doctor.diagnosis import Diagnosis, diagnose
 from manageout.doctor.read.bundle import read_pasted
 from tests.unit.doctor.bundles import CLIENT, Bundle, changed
-from tests.unit.doctor.judging import found, pasted
+from tests.unit.doctor.judging import found, pasted, pasted_all
 from tests.unit.doctor.rules.cases import alone, code, theme
 
 
@@ -290,3 +290,45 @@ def test_a_page_by_its_name_alone_for_a_machine_that_believes_to_be_inside(
     text += "PS C:\\> Resolve-DnsName nls.example.net\n\nName             Type   TTL   Section    IPAddress\n"
     text += f"----             ----   ---   -------    ---------\nnls.example.net  A      300   Answer     {address}\n"
     assert {one.code for one in diagnose(read_pasted(text))} == codes
+
+
+LAPTOP = """PS> Get-DAConnectionStatus
+
+Status    : Error
+Substatus : NameResolutionFailure
+
+"""
+AT_DNS64 = """PS> Resolve-DnsName files.corp.quarry.example -Server fd44:2b7c:dd04:3333::1
+
+Name                       Type   TTL   Section    IPAddress
+----                       ----   ---   -------    ---------
+files.corp.quarry.example  AAAA   600   Answer     fd44:2b7c:dd04:7777::a0c:28
+
+"""
+AT_DNSCMD = """C:\\>dnscmd dc1 /enumrecords corp.quarry.example directaccess-corpConnectivityHost
+DNS Server failed to enumerate records for node directaccess-corpConnectivityHost.
+    Status = 9714 (0x000025f2)
+
+"""
+AT_CMDLET = """PS> Get-DnsServerResourceRecord -ZoneName corp.quarry.example -Name directaccess-corpConnectivityHost
+Get-DnsServerResourceRecord : Fehler beim Abrufen.
+At line:1 char:1
+    + CategoryInfo          : ObjectNotFound: (directaccess-corpConnectivityHost:root/Microsoft/...eRecord) [Get-Dn...]
+    + FullyQualifiedErrorId : WIN32 9714,Get-DnsServerResourceRecord
+
+"""
+AT_WORDS = "Somebody deleted the record of directaccess-corpConnectivityHost with the old server.\n\n"
+
+
+@pytest.mark.parametrize(
+    "missing", [AT_DNSCMD, AT_CMDLET, AT_WORDS, AT_DNS64 + MISSING.replace("dc1", "fd44:2b7c:dd04:3333::1")]
+)
+def test_a_probe_without_its_record_is_the_cause_though_names_are_said_to_fail(missing: str) -> None:
+    told = pasted_all(missing + LAPTOP) if missing is AT_WORDS else pasted(missing + LAPTOP)
+    assert told["LOCATION-PROBE"].severity == "error" and "LOCATION-FAILED" not in told
+
+
+def test_a_probe_that_is_answered_is_not() -> None:
+    there = AT_DNS64.replace("files.", "directaccess-corpConnectivityHost.").replace("a0c:28", "7f00:1")
+    told = pasted(LAPTOP + AT_DNS64 + there)
+    assert "LOCATION-PROBE" not in told and "LOCATION-FAILED" in told

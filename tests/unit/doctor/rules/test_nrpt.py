@@ -110,3 +110,51 @@ EXEMPT = "PS C:\\> Get-DnsClientNrptPolicy\n\nNamespace              : {}\nDirec
 )  # fmt: skip
 def test_rules_without_any_server_and_servers_without_a_gateway(text: str, codes: set[str]) -> None:
     assert {code for code, one in pasted(text).items() if one.severity != "note"} == codes
+
+
+AT_HOME = """The laptop at home, on its own wifi, comes and goes.
+
+PS C:\\> Get-DnsClientNrptPolicy
+
+Namespace              : .in.harbour.example
+DirectAccessDnsServers : fd5a:91c0:77e2:3333::1
+DirectAccessProxyType  : NoProxy
+{exempt}
+PS C:\\> Resolve-DnsName nls.in.harbour.example
+
+Name                     Type   TTL   Section    IPAddress
+----                     ----   ---   -------    ---------
+nls.in.harbour.example   AAAA   600   Answer     fd5a:91c0:77e2:7777::a0c:210
+"""
+EXEMPT = """
+Namespace              : nls.in.harbour.example
+DirectAccessDnsServers :
+DirectAccessProxyType  : UseDefault
+"""
+
+
+def test_a_location_server_that_is_not_exempt_is_known_by_its_name() -> None:
+    told = pasted(AT_HOME.format(exempt=""))["NRPT-LOCATION"]
+    assert told.severity == "error" and "-DnsSuffix nls.in.harbour.example" in told.remedy[1]
+    assert any("a0c:210" in seen for seen in told.seen)
+
+
+def test_one_that_is_exempt_is_not() -> None:
+    assert "NRPT-LOCATION" not in pasted(AT_HOME.format(exempt=EXEMPT))
+
+
+def test_outside_its_page_comes_through_the_tunnel_alone() -> None:
+    text = AT_HOME.format(exempt="").partition("PS C:\\> Resolve")
+    outside = f"{text[0].partition('PS C')[0]}{text[1]}{text[2]}"
+    assert "NRPT-LOCATION" in pasted(outside)
+    assert "NRPT-LOCATION" not in pasted(outside.replace("at home, on its own wifi", "in the office"))
+
+
+def test_the_longest_name_of_a_list_may_stand_at_its_colon() -> None:
+    text = """PS> Get-NCSIPolicyConfiguration
+
+CorporateWebsiteProbeURL      : http://directaccess-WebProbeHost.in.harbour.example
+DomainLocationDeterminationURL: https://where.in.harbour.example/
+
+"""
+    assert "NRPT-LOCATION" in pasted(text + AT_HOME.format(exempt="").partition("\n\n")[2])

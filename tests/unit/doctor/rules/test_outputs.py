@@ -372,3 +372,96 @@ def test_an_empty_store_is_why_iphttps_finds_no_certificate() -> None:
         "CERTIFICATE-NONE": "error"
     }
     assert pasted(empty + state.format("0"))["CERTIFICATE-NONE"].severity == "note"
+
+
+NODES = """{words}
+
+C:\\>netsh interface ipv6 show route
+
+Publish  Type      Met  Prefix                    Idx  Gateway/Interface Name
+-------  --------  ---  ------------------------  ---  ------------------------
+No       Manual    256  ::/0                       21  fe80::5efe:10.44.2.5
+{second}
+C:\\>tracert -d fd3c:18:9a40:1003::77
+
+Tracing route to fd3c:18:9a40:1003::77 over a maximum of 30 hops
+
+  1     2 ms     1 ms     1 ms  fd3c:18:9a40:1:0:5efe:10.44.2.5
+{end}
+"""
+SECOND = "No       Manual    256  ::/0                       21  fe80::5efe:10.44.2.6\n"
+NET = "  2  fd3c:18:9a40:1:0:5efe:10.44.2.5  meldet: Zielnetz nicht erreichbar."
+SILENT = "\n".join(f"  {n}     *        *        *     Request timed out." for n in (2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    ("words", "second", "end", "first"),
+    [
+        ("Half of the laptops are not reached.", SECOND, NET, "PATH-WRONG-NODE"),
+        ("Half of the laptops are not reached.", SECOND, SILENT, "PATH-WRONG-NODE"),
+        ("Two DA servers behind a NetScaler.", "", NET, "PATH-WRONG-NODE"),
+        ("One DA server.", "", NET, "PATH-NO-ROUTE"),
+        ("One DA server.", "", SILENT, "PATH-SILENT"),
+    ],
+)
+def test_a_way_that_ends_at_one_node_of_several(words: str, second: str, end: str, first: str) -> None:
+    told = pasted_all(NODES.format(words=words, second=second, end=end))
+    assert set(told) & {"PATH-WRONG-NODE", "PATH-NO-ROUTE", "PATH-SILENT"} == {first}
+
+
+def test_a_host_that_follows_two_nodes_behind_an_external_balancer() -> None:
+    text = NODES.format(words="Two DA servers behind an F5, no NLB.", second=SECOND, end="").partition(
+        "C:\\>tracert"
+    )
+    assert "FARM-EXTERNAL-NAMES" in pasted_all(text[0])
+    assert not pasted_all(text[0].replace("an F5, no NLB", "NLB"))
+
+
+LISTED = """{words}
+
+=== DA1 ===
+
+PS> Get-DAMgmtServer -Type All
+
+MgmtServer               Type
+----------               ----
+dc5.corp.harbour.example DC
+{server:<24} UserDefined
+
+=== HELP7 ===
+
+Tunnel adapter isatap.corp.harbour.example:
+
+   IPv6 Address. . . . . . . . . . . : fd3c:18:9a40:1:0:5efe:10.44.9.7(Preferred)
+   Link-local IPv6 Address . . . . . : fe80::5efe:10.44.9.7%11(Preferred)
+   Default Gateway . . . . . . . . . : fe80::5efe:10.44.2.5%11
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The helpdesk reaches laptops only after logon.",
+        "Laptops at the sign-in screen do not answer us.",
+        "Wir erreichen Laptops erst, wenn jemand angemeldet ist.",
+        "Le poste n'est joignable qu'après l'ouverture de session.",
+    ],
+)
+def test_a_manager_that_is_no_management_server(words: str) -> None:
+    told = pasted_all(LISTED.format(words=words, server="cm1.corp.harbour.example"))["MANAGER-NOT-LISTED"]
+    assert told.severity == "error" and "-MgmtServer HELP7" in told.remedy[0]
+    assert "MANAGER-NOT-LISTED" not in pasted_all(
+        LISTED.format(words=words, server="help7.corp.harbour.example")
+    )
+    assert "MANAGER-NOT-LISTED" not in pasted_all(LISTED.format(words=words, server="10.44.9.7"))
+
+
+def test_one_that_nobody_complains_of_is_told() -> None:
+    text = LISTED.format(words="All is well.", server="cm1.corp.harbour.example")
+    assert pasted_all(text)["MANAGER-NOT-LISTED"].severity == "note"
+
+
+def test_without_the_list_it_is_a_doubt() -> None:
+    text = LISTED.format(words="Laptops are reached only after logon.", server="").partition("=== HELP7")
+    alone = f"Laptops are reached only after logon.\n\n{text[2].partition('===')[2]}"
+    assert pasted_all(alone)["MANAGER-NOT-LISTED"].severity == "warning"
