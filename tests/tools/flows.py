@@ -105,9 +105,13 @@ class PacedFlow:
         return sum(each in self._got for each in range(number, self.sent))
 
     def lost(self) -> Mapping[int, str]:
-        """Of all that were sent; a moment is left for the last to come."""
+        """Of all that were sent since the first that came, before which the way was not open; the last get a moment."""
         self._ends.set()
         self._threads[0].join()
         with contextlib.suppress(Exception):
-            wait_until("the last have come", lambda: len(self._got) == self.sent, 3)
-        return {each: "lost" for each in range(self.sent) if each not in self._got}
+            wait_until("the last have come", lambda: not self._missing(), 3)
+        return dict.fromkeys(self._missing(), "lost")
+
+    def _missing(self) -> list[int]:
+        got = self._got.copy()  # more may come meanwhile
+        return [each for each in range(min(got), self.sent) if each not in got]

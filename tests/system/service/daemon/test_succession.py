@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
@@ -96,7 +98,7 @@ def isatap(place: Place, namespaces: Callable[[str], str]) -> Place:
 
 
 def register(place: Place) -> None:
-    """A router solicitation, and the fast path takes the host's packets."""
+    """A router solicitation: the fast path takes the host's packets, and so does that of the next start."""
     every = IPv6Address("ff02::2").packed
     solicitation = icmpv6.build(LINK_LOCAL.packed, every, 133, 0, bytes(4))
     packet = ipv6.build(LINK_LOCAL.packed, every, numbers.ICMPV6, solicitation, hop_limit=255)
@@ -106,7 +108,12 @@ def register(place: Place) -> None:
         host.send(packet)
         return bool(place.ask("hosts"))
 
+    def stored() -> bool:
+        with contextlib.closing(sqlite3.connect(place.directory / "state" / "isatap-hosts.db")) as file:
+            return bool(file.execute("SELECT count(*) FROM hosts").fetchone()[0])
+
     wait_until("the host is registered", known, 10)
+    wait_until("a kill does not forget it", stored, 10)
     host.close()
 
 
