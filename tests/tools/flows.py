@@ -16,8 +16,8 @@ from typing import Any, Protocol, Self
 from manageout.lab.process import wait_until
 
 PAUSE = 0.001
-STRAY = 2
-"""Datagrams that a crowded machine may drop of thousands, somewhere; a pause of one second costs a thousand."""
+STRAY = 20
+"""Datagrams of thousands that a crowded machine may drop somewhere; a pause of a tenth of a second costs a hundred."""
 _SO_RCVBUFFORCE = 33
 
 
