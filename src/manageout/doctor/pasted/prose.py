@@ -21,7 +21,7 @@ MAX_SAID = 2000
 _OUTPUT = re.compile(r"\. \.|^\s*(?:\S+\s+){1,4}[:=]\s|^\s*[-=*]{3,}|\bREG_|^\s*(?:\d+\s+){2}|/\d{1,3}\s+\d")
 _HINT = re.compile(
     r"\b(?:da|directaccess|isatap|manag\w*|help ?desk|laptops?|clients?|"
-    r"uag|nlb|vips?|dips?|cluster|f5|big-?ip|kemp|netscaler|citrix|haproxy|server|ipv6|v6|"
+    r"uag|nlb|vips?|dips?|cluster|f5|big-?ip|kemp|netscaler|citrix|haproxy|multi-?site|server|ipv6|v6|"
     r"edge|remote|hotel|hotspot|airport|home|hause|daheim|unterwegs|public|maison|casa|office|lan|büro|bureau|oficina|inside|"
     r"internal|internet|browsing|surfen|navegar|web ?\w*|serveur|servidor)\b|öffentlich"
     r"|balanc|lastverteil|répartit|knoten|0x[0-9a-f]|/iphttps",
@@ -75,7 +75,7 @@ _NLB = re.compile(
     re.I,
 )
 _EXTERNAL = re.compile(
-    r"\b(?:f5|big-?ip|kemp|loadmaster|netscaler|citrix adc|haproxy|a10|barracuda|fortiadc|hlb)\b"
+    r"\b(?:f5|big-?ip|kemp|loadmaster|netscaler|citrix adc|haproxy|a10|barracuda|fortiadc|hlb|multi-?site)\b"
     r"|(?:external|hardware|third.?party|externe[rn]?|matériel) (?:load.?balanc|lastverteil|répartit)",
     re.I,
 )

@@ -414,6 +414,7 @@ def test_a_host_that_follows_two_nodes_behind_an_external_balancer() -> None:
         "C:\\>tracert"
     )
     assert "FARM-EXTERNAL-NAMES" in pasted_all(text[0])
+    assert "FARM-EXTERNAL-NAMES" in pasted_all(text[0].replace("behind an F5, no NLB", "of a multisite"))
     assert not pasted_all(text[0].replace("an F5, no NLB", "NLB"))
 
 
