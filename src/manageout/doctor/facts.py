@@ -21,6 +21,10 @@ EVENTS = (
     "0x490",
     "Windows System Error 87",
     "ParameterArgumentValidationErrorNullNotAllowed,Set-NetIPInterface",
+    "ParameterArgumentValidationError,Set-NetIPInterface",
+    "ParameterArgumentValidationErrorNullNotAllowed,Get-NetIPInterface",
+    "ParameterArgumentValidationError,Get-NetIPInterface",
+    "ObjectNotFound: (isatap.{",
     *CLOCK_EVENTS,
 )
 """What pasted errors and event logs are known by, in any language."""
@@ -171,6 +175,17 @@ class Filtered(NamedTuple):
     """Those that the computer is in, as it lists them."""
 
 
+class PolicyVersion(NamedTuple):
+    """A group policy's version, its high half for users, its low half for computers. ``identifier``: lower case, or
+    empty. ``sysvol``: of gpt.ini, not of the directory."""
+
+    identifier: str
+    name: str
+    number: int
+    sysvol: bool
+    quote: str
+
+
 class Linked(NamedTuple):
     """A group policy at a domain or organisational unit (gPLink). ``identifier``: of the policy, lower case."""
 
@@ -301,6 +316,7 @@ class Facts:
     links: list[Linked] = field(default_factory=list)
     management: dict[str, str] = field(default_factory=dict)
     """DirectAccess' management servers, by name or address in lower case -> quote."""
+    policy_versions: list[PolicyVersion] = field(default_factory=list)
     policy_names: dict[str, str] = field(default_factory=dict)
     """Of group policies, by identifier."""
     blocked: list[Seen[tuple[str, ...]]] = field(default_factory=list)
@@ -364,6 +380,8 @@ class Facts:
     """(interface as it was printed, next hop) of IPv4 default routes in tables of routes."""
     edition: Seen[str] | None = None
     """Of Windows, in the words of any language: Pro, Enterprise, Professionnel, or as EditionID has it."""
+    no_feature: str = ""
+    """Words by which Windows Server knows no feature DirectAccess-VPN."""
     dns64_rules: dict[str, Seen[tuple[IPv6Address, ...]]] = field(default_factory=dict)
     """DirectAccess' firewall rules for DNS64, by identifier or name: the addresses that they are for."""
     translated: list[Seen[IPv6Network]] = field(default_factory=list)

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Any
 
 from manageout.doctor.console import events as text_events
+from manageout.doctor.console import policy_objects
 from manageout.doctor.console.certificates import bare
 from manageout.doctor.facts import Facts, Filtered, HeldRecord, Lookup, Ping, PrefixPolicy, Reached, Seen
 from manageout.doctor.powershell import firewall
@@ -172,6 +173,16 @@ def _gpo(facts: Facts, row: Row) -> None:
     if (match := _VERSIONS.search(version)) and (match[1] == "0" or match[1] != match[2]):
         reason = "empty" if match[1] == "0" else "behind"
         facts.filtered.append(Filtered(name, reason, f"{name}: ComputerVersion {match[0]}"))
+
+
+@_MORE.each("policyObjects")
+def _policy_object(facts: Facts, row: Row) -> None:
+    """Get-ADObject of a policy; lists are read as LDAP's tools print them."""
+    name, number = str(row.get("DisplayName") or ""), str(row["versionNumber"])
+    if number.isdecimal() and len(number) < 11:
+        policy_objects.add(facts, str(row.get("Name") or "").strip("{}"), name, int(number), False)
+    if str(row.get("flags")) in ("2", "3"):
+        facts.filtered.append(Filtered(name, "disabled", f"{name}: flags {row['flags']}"))
 
 
 _VERSIONS = re.compile(r"AD[^:]{0,20}: (\d{1,9}),[^:]{1,30}: (\d{1,9})")

@@ -12,6 +12,7 @@ from typing import Any
 from manageout.doctor.console import certificates as text_certificates
 from manageout.doctor.console import dates as text_dates
 from manageout.doctor.console import events as text_events
+from manageout.doctor.console import features as text_features
 from manageout.doctor.console import firewall as text_firewall
 from manageout.doctor.console import ipconfig
 from manageout.doctor.console import logs as text_logs
@@ -19,6 +20,7 @@ from manageout.doctor.console import names as text_names
 from manageout.doctor.console import netsh as text_netsh
 from manageout.doctor.console import paths as text_paths
 from manageout.doctor.console import policies as text_policies
+from manageout.doctor.console import policy_objects as text_objects
 from manageout.doctor.console import settings as netsh
 from manageout.doctor.console import system as text_system
 from manageout.doctor.console.netsh import HEX
@@ -198,6 +200,8 @@ def _one(facts: Facts, part: Part, cmdlets: Gathered) -> None:
     known |= text_events.dropped(facts, part.lines)
     known |= text_policies.extensions(facts, part.lines) | text_policies.report(facts, part.lines)
     known |= text_policies.links(facts, part.lines)
+    known |= text_features.read(facts, part)
+    known |= text_objects.read(facts, part)
     facts.understood |= known or dated
     known = known or cmdlets.part(facts, part.lines, part.command) or dated
     if not known and (name := unread.name(part)) and len(facts.unread) < MAX_UNREAD:

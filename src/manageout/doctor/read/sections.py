@@ -169,7 +169,10 @@ def each_route(facts: Facts, rows: Iterator[Row]) -> Iterator[model.WindowsRoute
 
 @READERS.each("suffixes")
 def _suffixes(facts: Facts, row: Row) -> None:
-    if (interface := facts.interface(int(row["InterfaceIndex"]))) is not None:
+    index, alias = row.get("InterfaceIndex"), str(row.get("InterfaceAlias") or "").lower()
+    held = facts.interface(int(index)) if index is not None else None
+    named = (one for one in facts.interfaces if index is None and alias and one.name.lower() == alias)
+    if (interface := held or next(named, None)) is not None:
         interface.suffix = str(row.get("ConnectionSpecificSuffix") or "")
 
 

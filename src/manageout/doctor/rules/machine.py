@@ -113,6 +113,25 @@ def edition(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (found.quote, *(meant or ((told,) if told else ())))
 
 
+LAST, SINCE = 26100, 9200
+"""Builds of Windows Server 2025, the last one with DirectAccess, and of 2012, which called its feature so."""
+_NEXT = re.compile(r"server\b.{0,12}\b(?:vnext|insider|preview|20(?:2[6-9]|[3-9]\d))\b", re.I)
+
+
+@rule("SERVER-WITHOUT-DIRECTACCESS")
+def without_directaccess(facts: Facts) -> Iterator[Case]:
+    """A feature that this Windows Server does not know; or a later one, in a text about DirectAccess."""
+    build = facts.build
+    if facts.no_feature and (build is None or not SINCE <= build <= LAST):
+        words = quotes(facts.edition or facts.version)
+        yield Case((facts.no_feature, *words), variant="older" if build and build < SINCE else "")
+        return
+    named = facts.edition.quote if facts.edition is not None else ""
+    later = next((words for words in (named, facts.told.direct) if _NEXT.search(words)), "")
+    if later and facts.told.direct and facts.role == "unknown" and (build is None or build > LAST):
+        yield Case(tuple(dict.fromkeys((later, facts.told.direct))))
+
+
 @rule("IPSEC-SERVICE")
 def ipsec_stopped(facts: Facts) -> Iterator[Case]:
     """One of the three on a machine that is no manager."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
-from manageout.doctor.facts import Dropped, Facts, Filtered, Role, Unreached
+from manageout.doctor.facts import Dropped, Facts, Filtered, PolicyVersion, Role, Unreached
 from manageout.doctor.rules.evidence import around, of_intranets, quotes, stated
 from manageout.doctor.rules.isatap import followed_routers, router_lookup
 from manageout.doctor.rules.rule import Case, Severity, Theme
@@ -140,9 +140,33 @@ def wmi(facts: Facts) -> Iterator[Case]:
 @rule("POLICY-DISABLED")
 def disabled(facts: Facts) -> Iterator[Case]:
     """The link or the policy is switched off, or it holds nothing for computers though its name is one of ours."""
+    explained = any(map(_unversioned, around(facts)))
     for one in facts.filtered:
-        if one.reason in ("disabled", "empty") and _OURS.search(one.name):
-            yield Case((one.quote,), {"NAME": one.name}, severity=_severity(facts, one))
+        empty = one.reason == "empty"
+        if (one.reason == "disabled" or (empty and not explained)) and _OURS.search(one.name):
+            variant = "empty" if empty else ""
+            yield Case((one.quote,), {"NAME": one.name}, variant, _severity(facts, one))
+
+
+def _unversioned(facts: Facts) -> list[PolicyVersion]:
+    """Versions that count nothing for computers, of policies of ours."""
+    about = bool(facts.told.isatap or facts.told.direct)
+    found = [one for one in facts.policy_versions if not one.number & 0xFFFF]
+    return [one for one in found if _OURS.search(name := _policy_called(facts, one)) or (about and not name)]
+
+
+def _policy_called(facts: Facts, one: PolicyVersion) -> str:
+    """Of gpt.ini by the directory's name."""
+    return one.name or (_policy(facts, one.identifier) if one.identifier else "")
+
+
+@rule("POLICY-VERSION")
+def unversioned(facts: Facts) -> Iterator[Case]:
+    """The low half of a version is 0."""
+    found = _unversioned(facts)
+    yield Case(
+        tuple(one.quote for one in found), {"NAME": next((one.name for one in found if one.name), None)}
+    )
 
 
 @rule("POLICY-LINK")
@@ -191,6 +215,22 @@ def behind(facts: Facts) -> Iterator[Case]:
     for one in facts.filtered:
         if one.reason == "behind" and _OURS.search(one.name):
             yield Case((one.quote,), {"NAME": one.name})
+    held = [one for one in facts.policy_versions if not one.sysvol]
+    for ini in (one for one in facts.policy_versions if one.sysvol):
+        same = next(
+            (
+                one
+                for one in held
+                if one.identifier == ini.identifier or "" in (one.identifier, ini.identifier)
+            ),
+            None,
+        )
+        if (
+            same is not None
+            and same.number != ini.number
+            and _OURS.search(_policy_called(facts, same) or facts.told.isatap or facts.told.direct)
+        ):
+            yield Case((same.quote, ini.quote), {"NAME": same.name or None})
 
 
 @rule("POLICY-VALUE")
@@ -297,7 +337,8 @@ def extension(facts: Facts) -> Iterator[Case]:
     """A policy of ISATAP by its name, or by what is said of it."""
     for one in facts.extensions:
         if _OURS.search(one.value) or (not one.value and facts.told.isatap):
-            yield Case((one.quote,), {"NAME": one.value or None})
+            variant = "none" if one.quote.endswith("no gPCMachineExtensionNames") else ""
+            yield Case((one.quote,), {"NAME": one.value or None}, variant)
 
 
 @rule("MANAGER-NOT-LISTED")

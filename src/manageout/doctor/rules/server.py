@@ -170,12 +170,17 @@ def several(facts: Facts) -> Iterator[tuple[str, ...]]:
 
 
 @rule("SERVER-NAMED-BY-SUFFIX")
-def named_by_suffix(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """No brace in the name."""
-    for one in isatap(facts):
+def named_by_suffix(facts: Facts) -> Iterator[Case]:
+    """No brace in the name; an error where a script that looks for the GUID has failed."""
+    failed = tuple(line for line in facts.events if any(mark in line for mark in _NOT_FOUND))
+    for one in facts.of_kind("isatap") if failed else isatap(facts):
         tail = one.name.lower().rpartition("isatap.")[2]
         if "isatap." in one.name.lower() and "{" not in one.name and "." in tail:
-            yield (label(one),)
+            yield Case((label(one), *failed), severity="error" if failed else None)
+
+
+_NOT_FOUND = ("ParameterArgumentValidationError", "ObjectNotFound: (isatap.{")
+"""What PowerShell says of an index that is null, and of an adapter's name that is not there."""
 
 
 def _balancing(facts: Facts) -> Seen[str] | None:

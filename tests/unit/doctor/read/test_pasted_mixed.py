@@ -45,7 +45,7 @@ def test_what_is_wrong(name: str, codes: list[str]) -> None:
 
 KINDS = [
     part.partition("\n")
-    for name in ("kinds", "client-kinds")
+    for name in ("kinds", "client-kinds", "platform-kinds")
     for part in read(f"mixed/{name}").split("#### ")[1:]
 ]
 

@@ -15,6 +15,7 @@ from manageout.doctor.facts import (
     Lookup,
     NrptRule,
     Ping,
+    PolicyVersion,
     Reached,
     Seen,
     Told,
@@ -127,6 +128,10 @@ CASES: dict[str, Callable[[], Facts]] = {
     "POLICY-NOBODY": lambda: Facts("x", filtered=[Filtered("DA Clients", "nobody", "DA Clients: line")]),
     "POLICY-BLOCKED": lambda: Facts("x", blocked=[Seen((), "gPOptions 1")]),
     "POLICY-BEHIND": lambda: Facts("x", filtered=[Filtered("DA Clients", "behind", "line")]),
+    "POLICY-VERSION": lambda: Facts(
+        "x", policy_versions=[PolicyVersion("", "ISATAP hosts", 65536, False, "versionNumber 65536")]
+    ),
+    "SERVER-WITHOUT-DIRECTACCESS": lambda: Facts("x", no_feature="DirectAccess-VPN (NameDoesNotExist)"),
     "POLICY-DISABLED": lambda: Facts("x", filtered=[Filtered("DA Clients", "disabled", "line")]),
     "FIREWALL-SCOPE-ELSEWHERE": lambda: Facts(
         "x",
