@@ -322,6 +322,8 @@ class Facts:
     blocked: list[Seen[tuple[str, ...]]] = field(default_factory=list)
     """Organisational units that inherit no policies: those that they have all the same, by name or identifier."""
     dropped: list[Dropped] = field(default_factory=list)
+    denied: list[Dropped] = field(default_factory=list)
+    """The same by a firewall on the way."""
     ike: list[Seen[str]] = field(default_factory=list)
     """IPsec negotiations that failed, by events: credentials, certificate, timeout, policy, other."""
     logged: dict[str, Seen[int]] = field(default_factory=dict)

@@ -1,5 +1,7 @@
 """Words that Windows translates, by what they mean: those of ``languages.toml``."""
 
+import re
+
 from manageout.words import toml_of
 
 _WORDS = {
@@ -15,3 +17,8 @@ def means(word: str, meaning: str) -> bool:
 def either(word: str, yes: str, no: str) -> bool | None:
     """True for a word of one meaning, False for one of the other, None for one of neither."""
     return True if means(word, yes) else False if means(word, no) else None
+
+
+OUTER = re.compile(r"extern|internet|outside|\bwan\b|\bdmz\b|perimet|public|öffentlich", re.I)
+INNER = re.compile(r"\bintern(?!et)|inside|\blan\b|intranet|corp", re.I)
+"""How people call a server's two cards."""

@@ -25,7 +25,7 @@ from manageout.doctor.console import settings as netsh
 from manageout.doctor.console import system as text_system
 from manageout.doctor.console.netsh import HEX
 from manageout.doctor.facts import EVENTS, Facts, Interface, Kind, Lookup, Seen
-from manageout.doctor.languages import means
+from manageout.doctor.languages import INNER, OUTER, means
 from manageout.doctor.pasted import prose, unread
 from manageout.doctor.pasted.machines import Machines
 from manageout.doctor.pasted.segments import Part
@@ -161,7 +161,8 @@ def _finish(facts: Facts) -> None:
 
 def _serves(facts: Facts) -> bool:
     """A DirectAccess server by its addresses: P::1 and P::2 where clients come in by IP-HTTPS, P::1 on the ISATAP link;
-    or by ways out to the internet and to the intranet, where the text speaks of DirectAccess."""
+    or by ways out to the internet and to the intranet, where the text speaks of DirectAccess; or by two cards that are
+    called after these, of which the outer one has a public address."""
 
     def ends(kind: Kind) -> list[set[int]]:
         return [{int(six) & (1 << 64) - 1 for six in one.ipv6} for one in facts.of_kind(kind)]
@@ -170,6 +171,10 @@ def _serves(facts: Facts) -> bool:
         return True
     follows = any(one.gateways for one in facts.of_kind("isatap"))
     client = facts.iphttps_url is not None or facts.nrpt or follows
+    cards = [one for one in facts.of_kind("other") if one.ipv4]
+    outer = [one for one in cards if OUTER.search(one.name) and any(map(public, one.ipv4))]
+    if not client and outer and any(INNER.search(one.name) for one in cards if one not in outer):
+        return True
     hops = {
         *(hop for _, hop in facts.gateways),
         *(hop for one in facts.of_kind("other") for hop in one.gateways),
@@ -195,7 +200,7 @@ def _one(facts: Facts, part: Part, cmdlets: Gathered) -> None:
     known |= _events(facts, part)
     dated = bool(part.lines) and text_dates.ASKED.match(part.command) is not None and part.kind != "w32tm"
     known |= dated and ";" not in part.command  # what another command printed is below
-    known |= text_logs.ike(facts, part.lines)
+    known |= text_logs.ike(facts, part.lines) | text_logs.denied(facts, part)
     known |= text_events.read(facts, part.lines)
     known |= text_events.dropped(facts, part.lines)
     known |= text_policies.extensions(facts, part.lines) | text_policies.report(facts, part.lines)

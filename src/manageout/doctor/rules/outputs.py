@@ -316,6 +316,28 @@ def drops(facts: Facts) -> Iterator[Case]:
             "managing" if inbound and what == "managing" else variant, "note" if near else None)  # fmt: skip
 
 
+@rule("PATH-FILTERED")
+def filtered(facts: Facts) -> Iterator[Case]:
+    """A firewall on the way refuses what is needed; a warning of a gateway's ports where nothing else fails, as it logs
+    whatever the Internet tries. Managers reach clients over IPv6 alone."""
+    groups: dict[tuple[str, int | None], list[Dropped]] = {}
+    for one in facts.denied:
+        what = _WANTED.get((one.protocol, one.port))
+        inner = [any_address(end) for end in (one.source, one.target)]
+        ours = what != "managing" or all(isinstance(end, IPv6Address) for end in inner)
+        if what and ours:
+            groups.setdefault((one.protocol, one.port), []).append(one)
+    for (protocol, port), found in groups.items():
+        seen = (f"{found[0].quote} ({len(found)} times): {_WANTED[protocol, port]}",)
+        source, at = found[0].source or None, found[0].target or None
+        sure = (
+            _WANTED[protocol, port] in ("ISATAP", "managing") or facts.iphttps_error is not None or facts.ike
+        )
+        yield Case(
+            seen, {"PROTOCOL": protocol, "PORT": port, "SOURCE": source, "AT": at},
+            "tunnel" if protocol == "41" else "", None if sure else "warning")  # fmt: skip
+
+
 def _noise(facts: Facts, what: str, one: Dropped) -> bool:
     """What comes in from anywhere and is rightly dropped: attempts of the Internet at ports of managing, and at a
     client's that only servers have open."""

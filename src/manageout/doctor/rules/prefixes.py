@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from itertools import combinations
 
 from manageout.doctor.facts import Facts, Interface
+from manageout.doctor.languages import INNER, OUTER
+from manageout.doctor.rules.dns import SIX_TO_FOUR
 from manageout.doctor.rules.evidence import around, holding, quotes
+from manageout.doctor.rules.isatap import addressed
 from manageout.doctor.rules.nrpt import rules_known
 from manageout.doctor.rules.rule import Case, Theme
-from manageout.doctor.rules.server import INNER, OUTER, card_named, is_server, isatap
+from manageout.doctor.rules.server import NATIVE, card_named, is_server, isatap
 from manageout.windows.deployment import CLIENTS, NAT64, deployment, dns64_of, is_dns64, subnet
 from manageout.windows.text import ipv6_address, ipv6_network, public
 from manageout.wire.address import ISATAP_IDS, embedded_sixtofour
@@ -99,6 +103,28 @@ def prefix_differs(facts: Facts) -> Iterator[tuple[str, ...]]:
         own = route.interface in indexes and route.published and route.prefix.prefixlen == 64
         if wanted and own and not any(map(route.prefix.subnet_of, wanted)):
             yield (route.quote, *quotes_)
+
+
+@rule("SERVER-NO-ROUTER")
+def no_router(facts: Facts) -> Iterator[Case]:
+    """The intranet's prefix is one that was there before (native, or wider than the /64 that the wizard makes for
+    ISATAP), no ISATAP interface of the server has an address, and hosts here have only fe80 addresses, or so it is
+    said."""
+    told = facts.remote_access.get("internalipv6prefix") or facts.internal_prefix
+    listed = [ipv6_network(word.strip("{},")) for word in str(told.value).split()] if told is not None else []
+    own = [
+        one
+        for one in listed
+        if one and (one.prefixlen < 64 or (one.subnet_of(NATIVE) and not one.subnet_of(SIX_TO_FOUR)))
+    ]
+    waiting = [one for where in facts.beside for one in addressed(where) if not one.ipv6]
+    if is_server(facts) and own and not any(one.ipv6 for one in isatap(facts)):
+        seen = quotes(told) + tuple(holding(one, one.link_local) for one in waiting)
+        if waiting or _ONLY_LOCAL.search(facts.told.complaint):
+            yield Case(seen, {"PREFIX": own[0]})
+
+
+_ONLY_LOCAL = re.compile(r"fe80|link.?local|verbindungslokal|lien.?local", re.I)
 
 
 @rule("SERVER-DNS64-RULES")

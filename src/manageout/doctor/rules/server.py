@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Network
 
 from manageout.doctor.facts import Facts, Interface, Seen, WindowsRoute
+from manageout.doctor.languages import INNER, OUTER
 from manageout.doctor.rules.dns import SIX_TO_FOUR, native_names
 from manageout.doctor.rules.evidence import (
     ended,
@@ -324,8 +325,6 @@ def certificate_ended(facts: Facts) -> Iterator[tuple[str, ...]]:
 
 
 DOMAIN = "domainauthenticated"
-OUTER = re.compile(r"extern|internet|outside|\bwan\b|\bdmz\b|perimet|public|öffentlich", re.I)
-INNER = re.compile(r"\bintern(?!et)|inside|\blan\b|intranet|corp", re.I)
 
 
 def _set(facts: Facts, name: str, *values: str) -> tuple[str, ...]:

@@ -263,4 +263,14 @@ CASES: dict[str, Callable[[], Facts]] = {
     "FIREWALL-DROPS": lambda: Facts(
         "x", dropped=[Dropped("41", None, "10.0.0.5", "10.0.0.1", True, "DROP 41")]
     ),
+    "PATH-FILTERED": lambda: Facts(
+        "x", denied=[Dropped("41", None, "10.0.0.5", "10.0.0.1", None, "Deny protocol 41")]
+    ),
+    "SERVER-NO-ROUTER": lambda: Facts(
+        "x",
+        role="server",
+        internal_prefix=Seen(IPv6Network("2001:db8:9::/48"), "InternalIPv6Prefix"),
+        interfaces=[Interface("Ethernet", ipv4=[IPv4Address("10.0.0.1")])],
+        told=Told(complaint="ISATAP does not get beyond fe80"),
+    ),
 }

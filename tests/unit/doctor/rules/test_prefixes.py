@@ -295,3 +295,68 @@ isatap.corp.example      17
 def test_a_picked_route_of_the_old_prefix(prefix: str, told: bool) -> None:
     found = pasted(DEPLOYED.format(now=NOW, prefix=NOW) + PUBLISHED.format(prefix=prefix))
     assert ("SERVER-PREFIX-DIFFERS" in found) == told
+
+
+NATIVE = """
+[DA2]: PS C:\\> Get-RemoteAccess | Select-Object InternalIPv6Prefix, ClientIPv6Prefix
+
+InternalIPv6Prefix   ClientIPv6Prefix
+------------------   ----------------
+{{{prefix}}} {clients}
+
+DESK4 C:\\>ipconfig
+{host}
+"""
+WAITS = """
+Tunnel adapter isatap.ad.example:
+
+   Link-local IPv6 Address . . . . . : fe80::5efe:10.20.1.5%15
+   Default Gateway . . . . . . . . . :
+"""
+WELL = WAITS.replace(
+    "   Link", "   IPv6 Address. . . . . . . . . . . : 2001:db8:9:1:0:5efe:10.20.1.5\n   Link"
+).replace("Gateway . . . . . . . . . :", "Gateway . . . . . . . . . : fe80::5efe:10.30.0.4%15")
+
+
+@pytest.mark.parametrize("prefix", ["2001:db8:9::/48", "fd77:1:2::/48", "2001:db8:9:1::/64"])
+def test_a_server_that_was_given_a_prefix_is_no_isatap_router(prefix: str) -> None:
+    clients = prefix.partition("::")[0].removesuffix(":1") + ":1000::/64"
+    told = pasted_all(NATIVE.format(prefix=prefix, clients=clients, host=WAITS))
+    assert next(iter(told)) == "SERVER-NO-ROUTER" and told["SERVER-NO-ROUTER"].severity == "error"
+    well = pasted_all(NATIVE.format(prefix=prefix, clients=clients, host=WELL))
+    assert all(one.severity == "note" for one in well.values())  # there is a router of its own
+
+
+@pytest.mark.parametrize("prefix", ["fd77:1:2:1::/64", "2002:836b:1:1::/64"])
+def test_a_prefix_that_the_wizard_has_made_is_that_of_a_router(prefix: str) -> None:
+    clients = prefix.partition(":1::/64")[0] + ":1000::/64"
+    assert "SERVER-NO-ROUTER" not in pasted_all(NATIVE.format(prefix=prefix, clients=clients, host=WAITS))
+
+
+EDGE = """
+C:\\>ipconfig
+
+Windows IP Configuration
+
+Ethernet adapter {outer}:
+
+   IPv4 Address. . . . . . . . . . . : 198.41.30.5
+   Default Gateway . . . . . . . . . : 198.41.30.1
+
+Ethernet adapter {inner}:
+
+   IPv4 Address. . . . . . . . . . . : 193.47.80.20
+   Default Gateway . . . . . . . . . :
+
+Tunnel adapter isatap.{{0A1B2C3D-0000-1111-2222-333344445555}}:
+
+   Link-local IPv6 Address . . . . . : fe80::200:5efe:193.47.80.20%17
+   Default Gateway . . . . . . . . . :
+"""
+
+
+@pytest.mark.parametrize(("outer", "inner"), [("WAN", "LAN"), ("Extern", "Intern"), ("Internet", "Corpnet")])
+def test_a_machine_with_cards_of_both_sides_is_the_server(outer: str, inner: str) -> None:
+    told = pasted(EDGE.format(outer=outer, inner=inner))
+    assert next(iter(told)) == "SERVER-PUBLIC-INSIDE"
+    assert "SERVER-PUBLIC-INSIDE" not in pasted(EDGE.format(outer="Ethernet", inner="Ethernet 2"))
