@@ -132,6 +132,7 @@ def test_a_place_that_others_can_write_is_not_used(tmp_path: Path, monkeypatch: 
         root.rmdir()
 
 
+@TCX  # a program does not tell on which device it was
 def test_names_of_devices_that_have_gone_are_swept(tun: Tun, own: Path, tmp_path: Path) -> None:
     kept(tun, own, True).leave()
     pins.sweep()
