@@ -4,8 +4,6 @@ A message is one line that says what is wrong; ``hint`` is one line that says ho
 line prints both and exits with ``exit_code``; a traceback is a bug.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Counts and faults as people write them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache

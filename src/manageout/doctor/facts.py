@@ -4,8 +4,6 @@ Everything is optional: evidence is never whole. A :class:`Seen` value remembers
 a finding quotes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
@@ -428,7 +426,7 @@ class Facts:
     """Entry points of a DirectAccess deployment."""
     internal_prefix: Seen[IPv6Network] | None = None
     client_prefix: Seen[IPv6Network] | None = None
-    beside: Sequence[Facts] = field(default=(), repr=False, compare=False)
+    beside: "Sequence[Facts]" = field(default=(), repr=False, compare=False)
     """Other machines of the same evidence."""
     live: Live | None = None
     """A running Linux machine instead, by the probes."""

@@ -1,7 +1,5 @@
 """Output of netsh http show sslcert and certutil -store -> which certificate is bound, and which the computer holds."""
 
-from __future__ import annotations
-
 import re
 
 from manageout.doctor.console.paths import certificate, unjudged

@@ -1,7 +1,5 @@
 """The day on which a paste was taken, by its own words: Get-Date, date /t, w32tm, gpresult."""
 
-from __future__ import annotations
-
 import re
 
 from manageout.doctor.facts import Facts, Seen

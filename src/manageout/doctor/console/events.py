@@ -4,8 +4,6 @@ are named, for nobody is to take them for health.
 Labels are translated, numbers and the names of sources are not.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

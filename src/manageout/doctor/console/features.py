@@ -1,7 +1,5 @@
 """Roles and features of Windows Server, as Server Manager's cmdlets and DISM tell of them, in any language."""
 
-from __future__ import annotations
-
 import re
 
 from manageout.doctor.facts import Facts

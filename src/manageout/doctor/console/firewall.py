@@ -2,8 +2,6 @@
 are known by their order, which is the same in all.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from itertools import islice, pairwise

@@ -3,8 +3,6 @@
 The forms are the same in every language: a hop's number, its times or stars, an address, and what it reports.
 """
 
-from __future__ import annotations
-
 import re
 from ipaddress import IPv4Address, IPv6Address
 

@@ -6,8 +6,6 @@ adapter's own addresses come first (with a remark in brackets, if it was ``/all`
 mask; the next line that holds an address, or nothing, is that of the default gateway.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Windows' own log is in no language; those of other firewalls are known by what a
 two addresses, a protocol, and mostly ports.
 """
 
-from __future__ import annotations
-
 import re
 
 from manageout.doctor.console.paths import unjudged

@@ -1,7 +1,5 @@
 """What DNS said -> look-ups, records, the block list: nslookup in any language, dnscmd, the resolver's cache."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field

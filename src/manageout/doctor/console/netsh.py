@@ -1,7 +1,5 @@
 """Output of netsh -> facts of interfaces, routes, IP-HTTPS, name rules, the firewall, the proxy."""
 
-from __future__ import annotations
-
 import re
 from ipaddress import IPv4Address
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Outputs that are known, and say little that is judged: ping, tracert, pathping, gpresult, certutil, klist."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from ipaddress import ip_address

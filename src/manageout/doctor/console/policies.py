@@ -3,8 +3,6 @@
 In every language: headings have a rule below, and a policy that is not applied has its reason one step further in.
 """
 
-from __future__ import annotations
-
 import re
 
 from manageout.doctor.console import system

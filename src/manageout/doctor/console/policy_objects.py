@@ -2,8 +2,6 @@
 and its gpt.ini in SYSVOL: versions, flags, extensions.
 """
 
-from __future__ import annotations
-
 import re
 
 from manageout.doctor.facts import Facts, Filtered, PolicyVersion, Seen

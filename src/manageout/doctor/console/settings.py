@@ -6,8 +6,6 @@ stand, when the list is whole: every interface looks for neighbours, and nobody 
 People leave lines out, and then a place says nothing.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Address, IPv6Network

@@ -1,7 +1,5 @@
 """Output of reg, sc, route print, systeminfo, ver and w32tm -> facts."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Network

@@ -1,7 +1,5 @@
 """A typed command -> which output stands below it. Pure, by its words alone."""
 
-from __future__ import annotations
-
 import re
 
 from manageout.words import toml_of

@@ -2,8 +2,6 @@
 wrapping. Each step is linear, and takes nothing from a text to which nothing was done.
 """
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Of which machine each output of a text is: by the name in it, in its prompt, or in a heading above."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

@@ -4,8 +4,6 @@ address is, which error they saw. An output that says the same thing has the las
 Few words are looked for, and only in lines that are no output's. Pure and linear.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address

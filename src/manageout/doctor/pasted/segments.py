@@ -4,8 +4,6 @@ Where a prompt or the command itself stands before an output, that tells. Where 
 by its shape: the heading of a list, the rule below the names of columns, first words that Windows does not translate.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Lines without a command above them -> whose output they look like, by what no language changes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """What an output is called that nobody could read, so that it is told. Prose is none."""
 
-from __future__ import annotations
-
 import re
 
 from manageout.doctor.pasted.commands import TITLES

@@ -3,8 +3,6 @@
 What the command line says is used where it is there; mostly it was not pasted.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from itertools import islice

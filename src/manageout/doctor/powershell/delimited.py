@@ -1,7 +1,5 @@
 """``ConvertTo-Csv`` and tables of Markdown in a pasted text -> records."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Get-NetFirewallRule and its filters -> rules that let managers in, and DirectAccess' own for DNS64."""
 
-from __future__ import annotations
-
 import re
 
 from manageout.doctor.facts import Facts, Seen

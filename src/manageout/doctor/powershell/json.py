@@ -1,7 +1,5 @@
 """``ConvertTo-Json`` in a pasted text -> records. Enumerations are numbers there; CIM's are given their words."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import Any

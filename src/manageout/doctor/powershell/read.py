@@ -1,7 +1,5 @@
 """Rows of cmdlets that the collector has no section for -> facts; the others go to the readers of its sections."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network

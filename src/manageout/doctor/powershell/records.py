@@ -5,8 +5,6 @@ on below the value; a heading, dashes of the same lengths, rows; and the bare va
 has cut (``...``, in PowerShell 7 one character) is said to be cut.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice

@@ -1,7 +1,5 @@
 """Values of the registry that a cmdlet was asked for and did not find, in any language."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -2,8 +2,6 @@
 ``cmdlets.toml``.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from manageout.words import toml_of

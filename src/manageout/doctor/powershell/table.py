@@ -1,7 +1,5 @@
 """``Format-Table``: a heading, dashes as long as each heading, rows. Numbers stand on the right, others on the left."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A value as PowerShell prints it: text, or a list in braces; whole or cut."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Every rule of the doctor: the functions of the modules here, joined with their texts."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files

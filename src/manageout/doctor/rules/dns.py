@@ -1,7 +1,5 @@
 """Names: the block list of DNS servers, records that are stale, missing or lead nowhere."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 

@@ -1,7 +1,5 @@
 """What several rules ask of evidence: quotes of what is there, names of interfaces, a client's servers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_network

@@ -1,7 +1,5 @@
 """A remote client's firewall: whether managers come in, from outside the office."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from ipaddress import IPv6Address, IPv6Network

@@ -4,8 +4,6 @@ Codes are called as in Windows' headers. Sockets (10000 and more), WinHTTP (1200
 (0x800b01..), CryptoAPI (0x800920..) and Schannel (0x800903..) each have a code of their own for one and the same cause.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address

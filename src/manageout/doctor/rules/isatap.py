@@ -1,7 +1,5 @@
 """An ISATAP host: why it has no address, only a link-local one, no way to the clients, or a router of yesterday."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 

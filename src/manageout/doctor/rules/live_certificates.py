@@ -1,7 +1,5 @@
 """Certificates and revocation lists of a running gateway, and of the gateways that a machine was told to try."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 

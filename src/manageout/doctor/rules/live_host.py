@@ -1,7 +1,5 @@
 """A running machine itself: the daemon, forwarding, the reverse path check, the packet filter, the clock."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 from manageout.doctor.rules.machine import SKEW

@@ -1,7 +1,5 @@
 """What ISATAP routers answer to a running machine, and how the way to them is."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from manageout.doctor.rules.rule import Theme

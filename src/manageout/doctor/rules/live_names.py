@@ -1,7 +1,5 @@
 """A running machine's name servers, each by itself: silent ones, the router's name, records of leases."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from manageout.doctor.rules.evidence import quotes

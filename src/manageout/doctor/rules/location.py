@@ -1,7 +1,5 @@
 """Whether a remote client believes that it is inside, and whether DirectAccess calls itself connected."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 

@@ -1,7 +1,5 @@
 """What can be wrong with any Windows machine, and with evidence: IPv6 switched off, services stopped, the clock."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """A remote client's name-resolution policy (NRPT): which names go into the tunnel, to which server."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from ipaddress import IPv4Address, ip_address
 

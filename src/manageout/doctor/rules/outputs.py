@@ -1,7 +1,5 @@
 """What outputs tell of which the collector holds nothing: ways, policies, logs, bindings."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address

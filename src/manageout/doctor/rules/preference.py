@@ -1,7 +1,5 @@
 """Which of two addresses a machine prefers, and old faults of the resolver (RFC 6724, Windows 10 before 1703)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 

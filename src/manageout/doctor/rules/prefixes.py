@@ -1,7 +1,5 @@
 """The addresses that a DirectAccess deployment is made of: its prefixes, and what still carries an old one."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network

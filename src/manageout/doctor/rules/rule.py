@@ -3,8 +3,6 @@
 How to write both: CONTRIBUTING.md, "A rule of the doctor".
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, NamedTuple

@@ -1,7 +1,5 @@
 """A DirectAccess server, alone or in a farm: the ISATAP router, its name, translator, health, scripts, cards."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Network

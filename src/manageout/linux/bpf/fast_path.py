@@ -5,8 +5,6 @@ the programs stay where they are attached, with their maps, and pass packets unt
 :attr:`Setup.orphan` seconds. The next process puts its own programs, whose maps are filled by then, into their place.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import socket

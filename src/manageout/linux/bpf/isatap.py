@@ -3,8 +3,6 @@
 Layouts of keys and values repeat ``bpf/lib/isatap_maps.h``; IPv4 addresses are 4 bytes in network order on both sides.
 """
 
-from __future__ import annotations
-
 import contextlib
 import platform
 import socket

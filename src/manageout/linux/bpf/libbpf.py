@@ -7,8 +7,6 @@ maps end with it, but for what is pinned (:mod:`manageout.linux.bpf.pins`).
 Anything that fails raises :class:`FastPathUnavailable` with one line and a hint; the full log is in ``log``.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes as c
 import errno

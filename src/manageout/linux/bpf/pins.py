@@ -6,8 +6,6 @@ with them, so versions of this project need not agree on what maps look like, an
 name it removes.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os

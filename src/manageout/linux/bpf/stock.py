@@ -1,7 +1,5 @@
 """Packets for stock clients out of the device of all clients into one without offloads: loads ``stock.bpf.o``."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterable, Iterator
 

@@ -4,8 +4,6 @@ Layouts of keys and values repeat ``bpf/lib/xlat_maps.h``. A lease is an entry i
 each with the counters of its direction.
 """
 
-from __future__ import annotations
-
 import struct
 import sys
 from collections.abc import Iterator

@@ -9,8 +9,6 @@ All but the last happen in a thread with an event loop of its own, so that packe
 stranger's cryptography, which OpenSSL does without Python's lock.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import errno

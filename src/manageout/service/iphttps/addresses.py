@@ -4,8 +4,6 @@ An address that nobody answers at costs a quarter of a second, not the patience 
 nobody answers at costs nothing once the addresses are known.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

@@ -4,8 +4,6 @@ With the command LOCAL the balancer speaks for itself, to see whether we are the
 TLS. Then its own address counts (proxy-protocol.txt 2.2: "must use the real connection endpoints").
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from collections.abc import Callable, Iterable

@@ -4,8 +4,6 @@
 :meth:`_pump`, and never waits.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

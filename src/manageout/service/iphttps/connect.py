@@ -1,7 +1,5 @@
 """``manageout connect`` as a process: files, device, control socket, signals."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv6Address

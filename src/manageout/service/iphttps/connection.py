@@ -1,7 +1,5 @@
 """What the gateway knows of one TCP connection, and how many of them it takes."""
 
-from __future__ import annotations
-
 import socket
 import time
 from collections import Counter

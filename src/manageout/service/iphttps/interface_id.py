@@ -1,7 +1,5 @@
 """The interface identifier of a remote client: stable, opaque, the same wherever it connects from (RFC 7217)."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from ipaddress import IPv6Address

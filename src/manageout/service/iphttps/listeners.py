@@ -1,7 +1,5 @@
 """Where clients connect: sockets of our own, and those that systemd keeps open over our restarts."""
 
-from __future__ import annotations
-
 import errno
 import socket
 from collections.abc import Iterable, Iterator

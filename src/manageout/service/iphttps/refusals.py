@@ -3,8 +3,6 @@
 So are all lines about connections: nobody outside decides how fast the log grows.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

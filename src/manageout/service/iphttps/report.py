@@ -1,7 +1,5 @@
 """What ``manageout clients`` and ``drops`` and Prometheus are told about the gateway's clients."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv6Address

@@ -10,8 +10,6 @@ The way of the bytes::
 What is for many clients at once is sent in several turns of the loop (:mod:`turns`).
 """
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import logging

@@ -7,8 +7,6 @@ and what clients send know the first one only. Without eBPF there is one device 
 stock client is there.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from itertools import chain
 

@@ -1,7 +1,5 @@
 """What ``status``, Prometheus and the log are told about certificates and revocation lists, while there is time."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator
 

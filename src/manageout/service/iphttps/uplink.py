@@ -4,8 +4,6 @@ Netlink tells of links, addresses and routes; each burst of news leads to one lo
 ``protocol.uplink``.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import socket

@@ -5,8 +5,6 @@ a minute. Programs that vanish from a device that stays were detached by somebod
 back, then left; packets take the slow path meanwhile.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -1,7 +1,5 @@
 """X.509 values: keys, names, extensions, and files that are replaced in one step."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import Callable

@@ -7,8 +7,6 @@ let us switch the cache off, a TLS 1.2 session could be resumed by its number; i
 authority without a list: :mod:`revocation` looks at the chain that was verified.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ssl
 from collections.abc import Sequence

@@ -6,8 +6,6 @@ client chooses, the finite fields (RFC 7919) cost the server up to 120 ms a hand
 and for nothing but a copied message; elliptic curves cost 0.1 to 2 ms.
 """
 
-from __future__ import annotations
-
 import ctypes
 import ssl
 import sys

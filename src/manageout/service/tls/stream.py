@@ -4,8 +4,6 @@ Plain text goes in as lists of packets and leaves as few TLS records; many recor
 What the socket does not take is kept; the owner looks at ``queued`` before it sends more.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import socket
