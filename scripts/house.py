@@ -229,17 +229,17 @@ def without_a_test() -> Measured:
 
 
 TABLE = [
-    Row("code lines", code, 43_200, 38_400),
+    Row("code lines", code, 42_830, 38_400),
     Row("lines of data and templates", data, None),
     Row("modules in the fullest folder", fullest, 18, 14),
     Row("lines of the longest file", longest_file, 500, 400),
-    Row("packages with more than a docstring", inhabited, 1, 0),
+    Row("packages with more than a docstring", inhabited, 0, 0),
     Row("circles of imports", import_circles, 0, 0),
-    Row("dict[str, Any or object]", untyped, 40, 20),
+    Row("dict[str, Any or object]", untyped, 35, 20),
     Row("lines of the median function", median, 7, 6),
     Row("lines of 99 of 100 functions", p99, 34, 30),
     Row("lines of the longest function", longest_function, 50, 45),
-    Row("class names in more than one module", shared_names, 14, 5),
+    Row("class names in more than one module", shared_names, 1, 1),
     Row("modules without a test file of their own", without_a_test, 48, 30),
 ]
 
